@@ -1,0 +1,1 @@
+"""What does the cluster believe, and who hears of it?"""

@@ -1,0 +1,1 @@
+"""How does a program talk to the API server: connection, calls, watches, caches?"""

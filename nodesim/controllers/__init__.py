@@ -1,0 +1,1 @@
+"""Which decisions does the control plane take?"""

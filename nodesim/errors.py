@@ -1,0 +1,70 @@
+"""What can go wrong, and with which exit code does the command end?
+
+One registry of exit codes; `docs/cli.md` prints it.  Errors that a user can cause carry a text that says what was
+wrong, where, and what to do; everything else is a bug and ends with 70.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+
+class ExitCode(enum.IntEnum):
+    """Exit codes of the `nodesim` command."""
+
+    HELD = 0
+    """Every expectation held."""
+    FAILED = 1
+    """An expectation did not hold."""
+    BAD_INPUT = 2
+    """Wrong usage, or a scenario file with faults."""
+    UNDECIDED = 3
+    """The run ended before a window of an expectation did."""
+    NOT_RUN = 4
+    """The run could not be made: port taken, peer lost, disk full."""
+    BUG = 70
+    """A bug in nodesim."""
+    INTERRUPTED = 130
+    """Ctrl-C."""
+
+
+WORST_FIRST: Final = (
+    ExitCode.BUG,
+    ExitCode.BAD_INPUT,
+    ExitCode.NOT_RUN,
+    ExitCode.FAILED,
+    ExitCode.UNDECIDED,
+    ExitCode.HELD,
+)
+"""Of several runs the command reports the worst, in this order."""
+
+
+class NodesimError(Exception):
+    """Base of all errors that end a run on purpose; `exit_code` says how."""
+
+    exit_code: ExitCode = ExitCode.BUG
+
+
+class FrameError(NodesimError, ValueError):
+    """A frame on the wire, or a document inside one, is not what the protocol allows.  Counted, recorded, dropped."""
+
+
+class NotRunnable(NodesimError):
+    """The run could not be made for a reason outside nodesim."""
+
+    exit_code = ExitCode.NOT_RUN
+
+
+class ActorCrash(NodesimError):
+    """An actor's machine raised: names the actor, the instant (us) and the event that it was given."""
+
+    def __init__(self, actor: str, now_us: int, event: object) -> None:
+        self.actor = actor
+        self.now_us = now_us
+        self.event = event
+        super().__init__(f"actor {actor} crashed at {now_us / 1e6:.6f} s on {event!r:.400}")
+
+
+class TimeStandsStill(NodesimError):
+    """Actors keep waking each other without the clock moving; names the last of them."""

@@ -1,0 +1,1 @@
+"""What runs on a node, and what does its kubelet say of it?"""

@@ -1,0 +1,1 @@
+"""For how long did belief and truth differ?"""

@@ -1,0 +1,41 @@
+"""How do machines read Kubernetes' documents?"""
+
+from nodesim.objects.documents import Document, check_plain, decode_document, encode_document, object_ref, whole_second
+from nodesim.objects.lease import LEASE_NAMESPACE, LeaseView, lease_view
+from nodesim.objects.node import Condition, NodeView, condition_document, node_view, parse_condition, zone_key
+from nodesim.objects.pod import Owner, PodView, controller_of, pod_requests, pod_view
+from nodesim.objects.selectors import Requirement, Selector, parse_selector, selector_of
+from nodesim.objects.taints import Taint, Toleration, first_untolerated, parse_taint, parse_toleration, taint_document
+
+__all__ = [
+    "LEASE_NAMESPACE",
+    "Condition",
+    "Document",
+    "LeaseView",
+    "NodeView",
+    "Owner",
+    "PodView",
+    "Requirement",
+    "Selector",
+    "Taint",
+    "Toleration",
+    "check_plain",
+    "condition_document",
+    "controller_of",
+    "decode_document",
+    "encode_document",
+    "first_untolerated",
+    "lease_view",
+    "node_view",
+    "object_ref",
+    "parse_condition",
+    "parse_selector",
+    "parse_taint",
+    "parse_toleration",
+    "pod_requests",
+    "pod_view",
+    "selector_of",
+    "taint_document",
+    "whole_second",
+    "zone_key",
+]

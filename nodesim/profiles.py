@@ -1,0 +1,145 @@
+"""What differs between the Kubernetes versions that nodesim models, and which settings can a scenario override?
+
+A profile is a set of named switches, each one difference (`docs/fidelity.md` tells their sources).  Settings carry the
+components' real option names, so `settings: {nodeMonitorGracePeriod: 40s}` is `--node-monitor-grace-period=40s`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from nodesim.units import MILLISECOND, MINUTE, SECOND
+
+
+@attrs.frozen(kw_only=True)
+class Profile:
+    """One Kubernetes version, as far as the node side and its judges are concerned.  Times in us."""
+
+    name: str
+    node_monitor_grace_us: int
+    """--node-monitor-grace-period: 50 s from 1.32 (kubernetes#126287), 40 s before."""
+    no_execute_on_observed_condition: bool
+    """<= 1.33: a pass taints by the Ready it saw BEFORE its own change, so NoExecute comes one pass after Unknown
+    (changed by kubernetes#120816 in 1.34; NLC `monitorNodeHealth`)."""
+    eviction_component: str
+    """Component of eviction events: `taint-controller`, from 1.29 `taint-eviction-controller`."""
+    eviction_frees_key: bool
+    """From 1.33 a finished eviction frees its pod's key; before, no second timer for that name until cancelled."""
+    disruption_target: bool
+    """Evictions set the pod condition DisruptionTarget (on from 1.26)."""
+    terminal_phase_before_delete: bool
+    """From 1.27 the kubelet posts Succeeded/Failed before the final delete."""
+    status_fast_path: bool
+    """From 1.26 the kubelet posts Ready within about 100 ms of becoming ready; <= 1.25 at its next tick."""
+    status_from_cache: bool
+    """From 1.31 the kubelet's first try reads the Node from its informer; before, by GET."""
+    status_report_jitter: bool
+    """From 1.34 the forced report after 5 m is delayed by -50 %..+50 % after a change (kubernetes#130919)."""
+    lease_needs_owner: bool
+    """From 1.29 a lease write fails while the owner Node cannot be read."""
+    kubelet_taint_admission: bool
+    """From 1.25 the kubelet refuses pods that do not tolerate the node's NoExecute taints."""
+    taint_message_without_key: bool
+    """From 1.34 the scheduler says `node(s) had untolerated taint(s)`, before with `{key: value}`."""
+    balanced_allocation_by_change: bool
+    """From 1.36 BalancedAllocation scores the change that a pod makes."""
+    backoff_pop_when_idle: bool
+    """From 1.33 an idle scheduler pops pods that are still backing off (SchedulerPopFromBackoffQ)."""
+    kube_proxy_version: bool
+    """Up to 1.32 nodeInfo.kubeProxyVersion is filled."""
+    create_falls_back_on_forbidden: bool
+    """From 1.32 a kubelet whose POST is forbidden tries GET."""
+    kubelet_version: str
+    """nodeInfo.kubeletVersion."""
+
+
+V1_24: Final = Profile(
+    name="v1.24",
+    node_monitor_grace_us=40 * SECOND,
+    no_execute_on_observed_condition=True,
+    eviction_component="taint-controller",
+    eviction_frees_key=False,
+    disruption_target=False,
+    terminal_phase_before_delete=False,
+    status_fast_path=False,
+    status_from_cache=False,
+    status_report_jitter=False,
+    lease_needs_owner=False,
+    kubelet_taint_admission=False,
+    taint_message_without_key=False,
+    balanced_allocation_by_change=False,
+    backoff_pop_when_idle=False,
+    kube_proxy_version=True,
+    create_falls_back_on_forbidden=False,
+    kubelet_version="v1.24.17",
+)
+V1_36: Final = Profile(
+    name="v1.36",
+    node_monitor_grace_us=50 * SECOND,
+    no_execute_on_observed_condition=False,
+    eviction_component="taint-eviction-controller",
+    eviction_frees_key=True,
+    disruption_target=True,
+    terminal_phase_before_delete=True,
+    status_fast_path=True,
+    status_from_cache=True,
+    status_report_jitter=True,
+    lease_needs_owner=True,
+    kubelet_taint_admission=True,
+    taint_message_without_key=True,
+    balanced_allocation_by_change=True,
+    backoff_pop_when_idle=True,
+    kube_proxy_version=False,
+    create_falls_back_on_forbidden=True,
+    kubelet_version="v1.36.3",
+)
+PROFILES: Final = {profile.name: profile for profile in (V1_24, V1_36)}
+DEFAULT_PROFILE: Final = V1_36.name
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """The components' options that a scenario can override.  Times in us; rates in thousandths of a node per second.
+
+    The attribute is the option's name with a unit; `SETTING_NAMES` maps the option's name in a file to it.
+    """
+
+    node_monitor_period_us: int = 5 * SECOND
+    node_monitor_grace_us: int = 50 * SECOND
+    node_startup_grace_us: int = 60 * SECOND
+    node_eviction_rate_milli: int = 100
+    secondary_node_eviction_rate_milli: int = 10
+    large_cluster_size_threshold: int = 50
+    unhealthy_zone_threshold_percent: int = 55
+    default_not_ready_toleration_seconds: int = 300
+    default_unreachable_toleration_seconds: int = 300
+    node_status_update_us: int = 10 * SECOND
+    node_status_report_us: int = 5 * MINUTE
+    node_lease_duration_seconds: int = 40
+    watch_history_us: int = 75 * SECOND
+    heartbeat_timeout_us: int = 10 * SECOND
+    no_execute_period_us: int = 100 * MILLISECOND
+
+    @classmethod
+    def of(cls, profile: Profile) -> Settings:
+        """The defaults of a profile."""
+        return cls(node_monitor_grace_us=profile.node_monitor_grace_us)
+
+
+SETTING_NAMES: Final = {
+    "nodeMonitorPeriod": "node_monitor_period_us",
+    "nodeMonitorGracePeriod": "node_monitor_grace_us",
+    "nodeStartupGracePeriod": "node_startup_grace_us",
+    "nodeEvictionRate": "node_eviction_rate_milli",
+    "secondaryNodeEvictionRate": "secondary_node_eviction_rate_milli",
+    "largeClusterSizeThreshold": "large_cluster_size_threshold",
+    "unhealthyZoneThreshold": "unhealthy_zone_threshold_percent",
+    "defaultNotReadyTolerationSeconds": "default_not_ready_toleration_seconds",
+    "defaultUnreachableTolerationSeconds": "default_unreachable_toleration_seconds",
+    "nodeStatusUpdateFrequency": "node_status_update_us",
+    "nodeStatusReportFrequency": "node_status_report_us",
+    "nodeLeaseDurationSeconds": "node_lease_duration_seconds",
+}
+"""Option names as scenario files write them -> attributes of `Settings`."""

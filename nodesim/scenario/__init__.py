@@ -1,0 +1,1 @@
+"""What does a scenario file say, and how is it run?"""

@@ -1,0 +1,1 @@
+"""What is written down of a run, and in which bytes?"""

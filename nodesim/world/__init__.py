@@ -1,0 +1,1 @@
+"""What runs the actors: one ordered queue, virtual time, named streams, supervision."""

@@ -1,0 +1,1 @@
+"""How do frames travel?  Transports are found by the entry-point group `nodesim.transports`."""
