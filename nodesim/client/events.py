@@ -1,0 +1,58 @@
+"""How does a component write Kubernetes events?
+
+The first of a kind is a POST, a repeat (same object, reason and message) a PATCH that raises `count`.
+Source: client-go tools/record `recordToSink`, tools/record/events_cache.go `eventLogger`.
+"""
+
+from __future__ import annotations
+
+from nodesim.machine import Call
+from nodesim.messages import Create, Patch
+from nodesim.objects import encode_document, whole_second
+
+
+class EventRecorder:
+    """Makes the calls for one component's events; answers to them (tag `("event", n)`) need no handling."""
+
+    def __init__(self, component: str) -> None:
+        self.component = component
+        self._made = 0
+        self._known: dict[tuple[str, ...], tuple[str, str, int]] = {}
+
+    def event(
+        self, now_us: int, kind: str, namespace: str, name: str, uid: str, type_: str, reason: str, message: str
+    ) -> Call:
+        """The call that writes one event about an object; `uid` may be "" where Kubernetes leaves it out."""
+        self._made += 1
+        tag = ("event", self._made)
+        key = (kind, namespace, name, uid, type_, reason, message)
+        where = namespace or "default"
+        if key in self._known:
+            event_name, where, count = self._known[key]
+            self._known[key] = (event_name, where, count + 1)
+            change = {"count": count + 1, "lastTimestamp": whole_second(now_us)}
+            return Call(tag, Patch("events", where, event_name, "", "strategic", encode_document(change)))
+        event_name = f"{name}.{self.component}.{self._made:x}"
+        self._known[key] = (event_name, where, 1)
+        about = {"kind": kind, "name": name, "apiVersion": "apps/v1" if kind == "ReplicaSet" else "v1"}
+        if namespace:
+            about["namespace"] = namespace
+        if uid:
+            about["uid"] = uid
+        document = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": event_name, "namespace": where},
+            "involvedObject": about,
+            "reason": reason,
+            "message": message,
+            "type": type_,
+            "source": {"component": self.component},
+            "firstTimestamp": whole_second(now_us),
+            "lastTimestamp": whole_second(now_us),
+            "count": 1,
+            "eventTime": None,
+            "reportingComponent": self.component,
+            "reportingInstance": "",
+        }
+        return Call(tag, Create("events", where, encode_document(document)))

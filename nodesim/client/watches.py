@@ -1,0 +1,21 @@
+"""What does a program want to hear of?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from nodesim.objects import Document
+
+
+@attrs.frozen
+class WatchSpec:
+    """A cache that the client keeps for its program by LIST and WATCH; `view` makes what the program sees of a document."""
+
+    resource: str
+    view: Callable[[Document], Any]
+    namespace: str = ""
+    fields: str = ""
+    labels: str = ""
