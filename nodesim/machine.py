@@ -1,7 +1,7 @@
 """What goes into a machine, and what comes out?
 
-A machine is a decision without hands: `handle(event, now_us) -> effects`.  It owns its private state (plain data), reads
-no clock, awaits nothing and draws only from the streams it was handed.  There are two layers of them:
+A machine is a decision without hands: `handle(event, now_us) -> effects`.  It owns its private state (plain data),
+reads no clock, awaits nothing and draws only from the streams it was handed.  There are two layers of them:
 
 * A **machine** talks in frames: it gets `Frame`, `TimerFired`, `Told` and answers with `Send`, `SetTimer`,
   `CancelTimer`, `Record`.  The API server is one, and so is the client side of a connection.
@@ -131,10 +131,15 @@ class Send:
 
 @value
 class SetTimer:
-    """Wake this machine with `TimerFired(key)` at an instant (us, not before now); replaces the key's older timer."""
+    """Wake this machine with `TimerFired(key)` at an instant (us, not before now); replaces the key's older timer.
+
+    What the timer leads to has no cause, as befits a rhythm, unless this effect follows directly on a `Record` (then
+    that record is the cause) or `caused` is set (then this turn's cause goes on).
+    """
 
     key: TimerKey
     at_us: int
+    caused: bool = False
 
 
 @value

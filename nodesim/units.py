@@ -21,10 +21,10 @@ DURATION_MAX_US: Final = 10 * 366 * 24 * HOUR
 """Ten years: beyond it nobody means it, and the trace's instants stay small integers."""
 
 _UNITS: Final = {"h": HOUR, "m": MINUTE, "s": SECOND, "ms": MILLISECOND, "us": MICROSECOND, "µs": MICROSECOND}
-_DURATION: Final = re.compile(r"(?:\d+(?:\.\d{1,6})?(?:h|ms|us|µs|m|s))+")
-_DURATION_PART: Final = re.compile(r"(\d+)(?:\.(\d{1,6}))?(h|ms|us|µs|m|s)")
+_DURATION: Final = re.compile(r"(?:\d+(?:\.\d{1,6})?(?:h|ms|us|µs|m|s))+", re.ASCII)
+_DURATION_PART: Final = re.compile(r"(\d+)(?:\.(\d{1,6}))?(h|ms|us|µs|m|s)", re.ASCII)
 
-_QUANTITY: Final = re.compile(r"([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)([eE][+-]?\d{1,2}|[numkMGTPE]|[KMGTPE]i)?")
+_QUANTITY: Final = re.compile(r"([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)([eE][+-]?\d{1,2}|[numkMGTPE]|[KMGTPE]i)?", re.ASCII)
 _SUFFIX: Final = {
     "n": Decimal("1e-9"),
     "u": Decimal("1e-6"),

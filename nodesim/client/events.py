@@ -32,7 +32,7 @@ class EventRecorder:
             self._known[key] = (event_name, where, count + 1)
             change = {"count": count + 1, "lastTimestamp": whole_second(now_us)}
             return Call(tag, Patch("events", where, event_name, "", "strategic", encode_document(change)))
-        event_name = f"{name}.{self.component}.{self._made:x}"
+        event_name = f"{name}.{self.component}.{now_us:x}.{self._made:x}"
         self._known[key] = (event_name, where, 1)
         about = {"kind": kind, "name": name, "apiVersion": "apps/v1" if kind == "ReplicaSet" else "v1"}
         if namespace:

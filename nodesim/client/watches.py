@@ -12,7 +12,7 @@ from nodesim.objects import Document
 
 @attrs.frozen
 class WatchSpec:
-    """A cache that the client keeps for its program by LIST and WATCH; `view` makes what the program sees of a document."""
+    """A cache kept for a program by LIST and WATCH; `view` makes what the program sees of a document."""
 
     resource: str
     view: Callable[[Document], Any]

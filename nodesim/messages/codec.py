@@ -3,8 +3,8 @@
 A frame is the msgpack array `[version, kind, source, destination, id, in_reply_to, connection, cause, body]`; `body` is
 a msgpack `bin` that holds the message's fields as an array, in the order of the class.
 
-How it works.  For each class in the registry two functions are generated once, `encode` and `decode`; `decode` tests the
-exact type of every field (`bool` is no `int`, "7" is no 7).  They are what cattrs uses, too, where an edge needs
+How it works.  For each class in the registry two functions are generated once, `encode` and `decode`; `decode` tests
+the exact type of every field (`bool` is no `int`, "7" is no 7).  They are what cattrs uses, too, where an edge needs
 messages in another form (`converter()`).  Anything wrong raises `FrameError` and nothing else.
 """
 

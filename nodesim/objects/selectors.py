@@ -20,7 +20,7 @@ _PART: Final = re.compile(
       | (?P<set>notin|in)\s*\((?P<values>[^)]*)\)
       )?
     )\s*(?:,|$)""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 
 

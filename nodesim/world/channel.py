@@ -1,0 +1,57 @@
+"""What is on its way from one actor to another?
+
+A channel is one direction of the talk between two actors: the link below it, its stream of draws, the order in which
+frames arrive (first in, first out), and the frames that TCP holds because the link is cut.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import attrs
+
+from nodesim.net import Link
+from nodesim.streams import Stream, Streams
+
+HELD_MAX: Final = 10_000
+"""Frames that may wait on one channel; beyond it the connection breaks, as a full send buffer would break it."""
+
+
+@attrs.define
+class HeldFrame:
+    """A frame that waits for its link: when it was sent, on which connection, and the draw it was given."""
+
+    sent_us: int
+    connection: int
+    draw: int
+    frame: bytes
+
+
+class Channel:
+    """One direction between two actors."""
+
+    __slots__ = ("_streams", "destination", "held", "last_us", "link", "source", "stream")
+
+    def __init__(self, source: str, destination: str, link: Link, streams: Streams) -> None:
+        self.source = source
+        self.destination = destination
+        self.link = link
+        self._streams = streams
+        self.stream: Stream | None = None
+        self.last_us = 0
+        """When the last frame arrives; the next one does not overtake it."""
+        self.held: deque[HeldFrame] = deque()
+
+    def draw(self) -> int:
+        """The draw of the next message: one a message on a link with jitter or loss, none (0) on others."""
+        if not self.link.chancy:
+            return 0
+        if self.stream is None:
+            self.stream = self._streams.stream(f"link/{self.source}->{self.destination}")
+        return self.stream.draw()
+
+    def forget(self, connection: int) -> None:
+        """The sender closed a connection: what was held on it will not be sent."""
+        if self.held:
+            self.held = deque(held for held in self.held if held.connection != connection)

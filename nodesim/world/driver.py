@@ -1,0 +1,152 @@
+"""How does the time of a run pass?
+
+`drive` starts each actor's trio task, then lets one world, or several that are coupled only by messages, take their
+turns up to the run's end.  Several worlds advance in windows of the least latency: what one sends inside a window
+arrives after it, so no world can miss anything that belongs into its past.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+import trio
+
+from nodesim.errors import NotRunnable, TimeStandsStill
+from nodesim.world.clock import VirtualClock
+from nodesim.world.world import Parcel, World
+
+TURNS_AT_ONCE: Final = 2_000
+"""Turns between two checkpoints of trio: a few milliseconds, so that Ctrl-C is heard."""
+
+STILL_MAX: Final = 2_000_000
+"""Turns at one instant after which the world says who keeps it there.  5,000 nodes registering at once take 50,000."""
+
+
+class Transport(Protocol):
+    """What takes frames from one world to another (entry-point group `nodesim.transports`)."""
+
+    def join(self, place: int, actors: Sequence[str]) -> None:
+        """A world with these actors takes part."""
+        ...
+
+    def post(self, place: int, parcels: Sequence[Parcel]) -> None:
+        """Frames that left a world."""
+        ...
+
+    def fetch(self, place: int) -> list[Parcel]:
+        """Frames that came for a world since the last call."""
+        ...
+
+
+async def drive(
+    worlds: Sequence[World],
+    until_us: int,
+    clock: VirtualClock,
+    *,
+    transport: Transport | None = None,
+    lookahead_us: int = 0,
+    in_tasks: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Run to an instant (us, inclusive).
+
+    Args:
+        worlds: one, or several with a `transport` and their `lookahead_us` (the least latency between them).
+        until_us: the last instant that happens.
+        clock: trio's clock of this run.
+        transport: what couples several worlds.
+        lookahead_us: the width of their windows.
+        in_tasks: each turn in its actor's own task instead of in place; slower, and the same to the byte.
+        progress: told the time (us) now and then.
+
+    Raises:
+        ActorCrash: an actor's machine raised.
+        TimeStandsStill: actors wake each other for ever at one instant.
+        NotRunnable: a frame for an actor that lives in none of the worlds.
+    """
+    async with trio.open_nursery() as nursery:
+        for world in worlds:
+            for home in world.homes.values():
+                home.open_mailbox()
+                nursery.start_soon(home.live, name=home.name)
+        run = _Run(clock, in_tasks, progress)
+        if transport is None:
+            (world,) = worlds
+            await run.world(world, until_us)
+            _nobody_left_out(world)
+        else:
+            await _windows(worlds, until_us, transport, lookahead_us, run)
+        for world in worlds:
+            world.now_us = until_us
+        nursery.cancel_scope.cancel()
+
+
+class _Run:
+    """Turns of one world, with checkpoints, progress and a look at whether time moves."""
+
+    def __init__(self, clock: VirtualClock, in_tasks: bool, progress: Callable[[int], None] | None) -> None:
+        self._clock = clock
+        self._in_tasks = in_tasks
+        self._progress = progress
+        self._still = 0
+        self._still_us = -1
+
+    async def world(self, world: World, until_us: int) -> None:
+        """All turns of a world up to and including an instant."""
+        done = False
+        while not done:
+            if self._in_tasks:
+                done = await world.run_in_tasks(until_us, TURNS_AT_ONCE)
+            else:
+                done = world.run(until_us, TURNS_AT_ONCE)
+            if not done:
+                self._look(world)
+            self._clock.now_us = world.now_us
+            if self._progress is not None:
+                self._progress(world.now_us)
+            await trio.lowlevel.checkpoint()
+
+    def _look(self, world: World) -> None:
+        if world.now_us != self._still_us:
+            self._still, self._still_us = 0, world.now_us
+        self._still += TURNS_AT_ONCE
+        if self._still > STILL_MAX:
+            msg = f"time stands still at {world.now_us / 1e6:.6f} s: {world.next_turn()} is next, over and over"
+            raise TimeStandsStill(msg)
+
+
+async def _windows(worlds: Sequence[World], until_us: int, transport: Transport, lookahead_us: int, run: _Run) -> None:
+    assert lookahead_us > 0, "worlds without latency between them cannot be told apart"
+    for place, world in enumerate(worlds):
+        transport.join(place, sorted(world.homes))
+    while True:
+        heads = [head for world in worlds if (head := world.next_us()) is not None]
+        if not heads or min(heads) > until_us:
+            return
+        last_us = min(min(heads) + lookahead_us - 1, until_us)
+        for place, world in enumerate(worlds):
+            await run.world(world, last_us)
+            transport.post(place, world.outbox)
+            world.outbox = []
+        for place, world in enumerate(worlds):
+            for parcel in transport.fetch(place):
+                world.take_in(parcel)
+
+
+def _nobody_left_out(world: World) -> None:
+    if world.outbox:
+        parcel = world.outbox[0]
+        msg = f"{parcel.origin} wrote to {parcel.destination}, which does not exist"
+        raise NotRunnable(msg)
+
+
+def spare_the_collector() -> None:
+    """Let Python's garbage collector leave alone what a started run keeps to its end.
+
+    For processes that do nothing but run scenarios: it keeps the cost of a heartbeat from growing with the cluster.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)

@@ -1,0 +1,288 @@
+"""In which order does everything happen?
+
+In the order of one queue: `(time, origin, n)`, where the origin is the actor that scheduled the entry and n that
+actor's own count.  No counter is shared between actors and nothing but frames passes between them, so the order is the
+same in one process and in several, and with one node more.
+
+How it works.  Starts, frames, timers and steps are entries of one heap.  Popping one sets the time and gives its actor
+one turn; the effects of the turn become new entries and records.  A frame to an actor that is not at home here goes to
+the `Parcel` outbox, from where a transport takes it to the world where that actor lives.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import Final, TypeAlias, cast
+
+from nodesim.errors import FrameError
+from nodesim.machine import (
+    CancelTimer,
+    Frame,
+    Machine,
+    MachineEffect,
+    MachineEvent,
+    Record,
+    Send,
+    SetTimer,
+    TimerFired,
+    TimerKey,
+    Undelivered,
+)
+from nodesim.messages import Accept, Close, Dial, Reset, decode, encode
+from nodesim.net import HELD, LinkChange, Topology, host_of, judge, retransmit_at
+from nodesim.streams import Streams
+from nodesim.trace.records import TraceRecord
+from nodesim.values import value
+from nodesim.world.channel import HELD_MAX, Channel, HeldFrame
+from nodesim.world.home import Home
+
+FRAME: Final = 0
+TIMER: Final = 1
+EVENT: Final = 2
+RULE: Final = 3
+RELEASE: Final = 4
+
+Payload: TypeAlias = bytes | TimerKey | MachineEvent | LinkChange | Channel
+Entry: TypeAlias = tuple[int, str, int, Home | None, int, Payload, str]
+"""(time, origin, n, whose turn, what kind of payload, payload, cause)"""
+
+
+@value
+class Parcel:
+    """A frame on its way to another world: its place in the queue there, whom it is for, and its bytes."""
+
+    at_us: int
+    origin: str
+    n: int
+    destination: str
+    frame: bytes
+
+
+class World:
+    """One queue and the actors that are at home in it."""
+
+    def __init__(self, topology: Topology, streams: Streams) -> None:
+        self.now_us = 0
+        self.streams = streams
+        self.homes: dict[str, Home] = {}
+        self.records: list[TraceRecord] = []
+        self.outbox: list[Parcel] = []
+        self.messages = 0
+        """Frames sent."""
+        self.bytes = 0
+        """Their size."""
+        self.dropped = 0
+        """Frames that the codec refused, that nobody is there to take, or that a cut swallowed for good."""
+        self._topology = topology
+        self._heap: list[Entry] = []
+        self._rules = 0
+        self._refusals: set[tuple[str, str]] = set()
+
+    # --- setting up -------------------------------------------------------------------------------------------------
+
+    def add(self, name: str, machine: Machine) -> Home:
+        """Give an actor its home."""
+        if name in self.homes:
+            msg = f"two actors named {name}"
+            raise ValueError(msg)
+        home = self.homes[name] = Home(name, machine, self)
+        return home
+
+    def schedule(self, at_us: int, origin: str, n: int, actor: str, event: MachineEvent, cause: str = "") -> None:
+        """Put an event for an actor into the queue, at a place that the caller chose."""
+        heapq.heappush(self._heap, (at_us, origin, n, self.homes[actor], EVENT, event, cause))
+
+    def schedule_rule(self, at_us: int, change: LinkChange) -> None:
+        """Change links at an instant, before anything else happens then."""
+        self._rules += 1
+        heapq.heappush(self._heap, (at_us, "", self._rules, None, RULE, change, ""))
+
+    def take_in(self, parcel: Parcel) -> None:
+        """Take a frame from another world."""
+        home = self.homes[parcel.destination]
+        heapq.heappush(self._heap, (parcel.at_us, parcel.origin, parcel.n, home, FRAME, parcel.frame, ""))
+
+    def next_turn(self) -> str:
+        """Who is next, for people."""
+        entry = self._heap[0] if self._heap else None
+        return "nobody" if entry is None else f"{entry[3].name if entry[3] else 'the network'} ({entry[5]!r:.120})"
+
+    # --- running ----------------------------------------------------------------------------------------------------
+
+    def next_us(self) -> int | None:
+        """When the next entry is due; None when there is none."""
+        return self._heap[0][0] if self._heap else None
+
+    def run(self, until_us: int, turns_max: int) -> bool:
+        """Take turns in place up to and including an instant; False when `turns_max` ended it before."""
+        heap = self._heap
+        while heap and heap[0][0] <= until_us:
+            if turns_max <= 0:
+                return False
+            turns_max -= 1
+            turn = self._pop()
+            if turn is not None:
+                turn[0].take(turn[1], turn[2], self.now_us)
+        return True
+
+    async def run_in_tasks(self, until_us: int, turns_max: int) -> bool:
+        """As `run`, but each turn is taken by its actor's own trio task."""
+        heap = self._heap
+        while heap and heap[0][0] <= until_us:
+            if turns_max <= 0:
+                return False
+            turns_max -= 1
+            turn = self._pop()
+            if turn is not None:
+                await turn[0].take_in_task(turn[1], turn[2], self.now_us)
+        return True
+
+    def _pop(self) -> tuple[Home, MachineEvent, str] | None:
+        """The next entry, as the turn it gives; None for what is no actor's turn."""
+        self.now_us, origin, n, home, kind, payload, cause = heapq.heappop(self._heap)
+        if kind == FRAME:
+            assert home is not None
+            assert isinstance(payload, bytes)
+            try:
+                envelope = decode(payload)
+            except FrameError as refused:
+                self._refuse(home, origin, refused)
+                return None
+            return (
+                home,
+                Frame(envelope.source, envelope.id, envelope.in_reply_to, envelope.connection, envelope.message),
+                envelope.cause,
+            )
+        if kind == TIMER:
+            assert home is not None
+            if home.timers.get(payload) != n:
+                return None  # It was cancelled or moved.
+            del home.timers[payload]
+            return home, TimerFired(payload), cause
+        if kind == EVENT:
+            assert home is not None
+            return home, cast(MachineEvent, payload), cause
+        if kind == RULE:
+            assert isinstance(payload, LinkChange)
+            self._change(payload)
+        else:
+            assert isinstance(payload, Channel)
+            self._release(payload)
+        return None
+
+    # --- effects ----------------------------------------------------------------------------------------------------
+
+    def perform(self, home: Home, effects: list[MachineEffect], cause: str, now_us: int) -> None:
+        """Do what a turn ordered, in its order."""
+        fresh = ""  # The record that the effect before this one wrote.
+        for effect in effects:
+            if isinstance(effect, Send):
+                self._send(home, effect, cause, now_us)
+                fresh = ""
+            elif isinstance(effect, SetTimer):
+                home.count += 1
+                home.timers[effect.key] = home.count
+                timer_cause = cause if effect.caused else fresh
+                at_us = effect.at_us
+                assert at_us >= now_us, f"{home.name} sets {effect.key} into the past"
+                heapq.heappush(self._heap, (at_us, home.name, home.count, home, TIMER, effect.key, timer_cause))
+            elif isinstance(effect, CancelTimer):
+                home.timers.pop(effect.key, None)
+            else:
+                home.recorded += 1
+                record = TraceRecord(
+                    now_us, home.name, home.recorded, effect.kind, effect.object, effect.fields, effect.cause or cause
+                )
+                self.records.append(record)
+                cause = fresh = record.id
+
+    def _send(self, home: Home, effect: Send, cause: str, now_us: int) -> None:
+        destination, message = effect.destination, effect.message
+        frame = encode(home.name, destination, message, effect.id, effect.in_reply_to, effect.connection, cause)
+        self.messages += 1
+        self.bytes += len(frame)
+        channel = home.channels.get(destination)
+        if channel is None:
+            link = self._topology.link(home.host, host_of(destination))
+            channel = home.channels[destination] = Channel(home.name, destination, link, self.streams)
+        handshake = False
+        if isinstance(message, Dial | Accept | Close | Reset):
+            handshake = True
+            if isinstance(message, Close | Reset):
+                channel.forget(effect.connection)
+        if channel.held and not handshake:
+            self._hold(home, channel, effect.connection, channel.draw(), frame, now_us)
+            return
+        draw = channel.draw()
+        at_us = judge(channel.link, now_us, draw)
+        if at_us >= 0:
+            self._post(home, channel, at_us, frame)
+        elif at_us == HELD:
+            if handshake:
+                self.dropped += 1  # A lost SYN is the client's to repeat; a lost FIN or RST nobody misses.
+            else:
+                self._hold(home, channel, effect.connection, draw, frame, now_us)
+        else:
+            self._refused(home, channel, effect.connection, now_us)
+
+    def _post(self, home: Home, channel: Channel, at_us: int, frame: bytes) -> None:
+        """Put a frame into the receiver's queue, behind what is on its way on this channel."""
+        if at_us < channel.last_us:
+            at_us = channel.last_us
+        channel.last_us = at_us
+        home.count += 1
+        receiver = self.homes.get(channel.destination)
+        if receiver is not None:
+            heapq.heappush(self._heap, (at_us, home.name, home.count, receiver, FRAME, frame, ""))
+        else:
+            self.outbox.append(Parcel(at_us, home.name, home.count, channel.destination, frame))
+
+    def _refused(self, home: Home, channel: Channel, connection: int, now_us: int) -> None:
+        """The sender hears of a refusal after a round trip."""
+        self.dropped += 1
+        home.count += 1
+        at_us = now_us + 2 * channel.link.latency_us
+        event = Undelivered(channel.destination, connection)
+        heapq.heappush(self._heap, (at_us, home.name, home.count, home, EVENT, event, ""))
+
+    def _refuse(self, home: Home, origin: str, refused: FrameError) -> None:
+        """A frame that is none: counted, recorded once for its sender and receiver, dropped."""
+        self.dropped += 1
+        if (home.name, origin) not in self._refusals:
+            self._refusals.add((home.name, origin))
+            self.perform(home, [Record("FrameDropped", "", {"source": origin, "why": str(refused)})], "", self.now_us)
+
+    # --- cut links --------------------------------------------------------------------------------------------------
+
+    def _hold(self, home: Home, channel: Channel, connection: int, draw: int, frame: bytes, now_us: int) -> None:
+        """TCP keeps what it could not get through."""
+        if len(channel.held) >= HELD_MAX:
+            channel.forget(connection)
+            self._refused(home, channel, connection, now_us)
+            return
+        channel.held.append(HeldFrame(now_us, connection, draw, frame))
+
+    def _change(self, change: LinkChange) -> None:
+        """Apply a rule; where it lets a link pass again, TCP's next try is due some time later."""
+        self._topology.apply(change)
+        for name in sorted(self.homes):
+            home = self.homes[name]
+            for destination in sorted(home.channels):
+                channel = home.channels[destination]
+                if channel.held and channel.link.cut != "drop":
+                    home.count += 1
+                    at_us = retransmit_at(channel.held[0].sent_us, self.now_us)
+                    heapq.heappush(self._heap, (at_us, name, home.count, None, RELEASE, channel, ""))
+
+    def _release(self, channel: Channel) -> None:
+        """TCP tries again: all that was held goes out, in order, if the link still passes."""
+        home = self.homes[channel.source]
+        if channel.link.cut == "drop":
+            return
+        held, channel.held = channel.held, type(channel.held)()
+        for frame in held:
+            at_us = judge(channel.link, self.now_us, frame.draw)
+            if at_us >= 0:
+                self._post(home, channel, at_us, frame.frame)
+            else:
+                self._refused(home, channel, frame.connection, self.now_us)
