@@ -1,1 +1,5 @@
 """The `nodesim` command."""
+
+from nodesim.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,66 @@
+"""Which commands are there, and how does each end?
+
+This is the one place where errors become texts and exit codes (`nodesim.errors.ExitCode`): what a user caused is one or
+more lines on stderr; what nodesim caused is a traceback, the replay command and 70.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from nodesim import __version__
+from nodesim.cli.run import run
+from nodesim.cli.validate import validate
+from nodesim.errors import ExitCode, NodesimError
+
+EPILOG = """\b
+Exit codes: 0 all expectations held, 1 one failed, 2 bad usage or file, 3 undecided (the run ended
+before a window did), 4 could not be run, 70 a bug in nodesim, 130 interrupted.
+Of several runs the worst counts, in the order 70, 2, 4, 1, 3, 0."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+@click.version_option(__version__, prog_name="nodesim")
+def cli() -> None:
+    """Emulate the node side of a Kubernetes cluster and the control plane that judges it.
+
+    A scenario file says which nodes there are, what runs on them, what goes wrong and what should come of it;
+    nodesim tells what happened when, and why: what the control plane believed and what really ran.
+    """
+
+
+cli.add_command(run)
+cli.add_command(validate)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = cli.main(given, prog_name="nodesim", standalone_mode=False)
+    except click.ClickException as wrong:
+        wrong.show()
+        sys.exit(ExitCode.BAD_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # Whoever read our output has gone; there is nobody left to tell.
+        sys.exit(ExitCode.NOT_RUN)
+    except OSError as failed:
+        click.echo(f"nodesim: {failed}", err=True)
+        sys.exit(ExitCode.NOT_RUN)
+    except NodesimError as failed:
+        if failed.exit_code is ExitCode.BUG:
+            traceback.print_exception(failed)
+        click.echo(f"nodesim: {failed}", err=True)
+        sys.exit(failed.exit_code)
+    except Exception:  # noqa: BLE001 - the edge: whatever escapes here is a bug and must end with its own code
+        traceback.print_exc()
+        click.echo("nodesim: this is a bug in nodesim; the lines above say where", err=True)
+        sys.exit(ExitCode.BUG)
+    sys.exit(code if isinstance(code, int) else ExitCode.HELD)

@@ -1,0 +1,163 @@
+"""`nodesim run`: play scenario files and tell what came of them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import attrs
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from nodesim.cli.determinism import compare_fresh_runs
+from nodesim.cli.files import scenario_files
+from nodesim.cli.report import print_report
+from nodesim.errors import WORST_FIRST, ActorCrash, ExitCode
+from nodesim.profiles import PROFILES
+from nodesim.scenario.faults import ScenarioError
+from nodesim.scenario.load import load_scenario
+from nodesim.scenario.options import RunOptions
+from nodesim.scenario.runner import Run
+from nodesim.scenario.spec import Scenario
+from nodesim.trace.writer import trace_lines
+from nodesim.units import SECOND
+from nodesim.world import spare_the_collector
+
+
+@attrs.frozen(kw_only=True)
+class _Wishes:
+    """The options of the command."""
+
+    seed: int | None
+    seeds: int
+    profile: str | None
+    overrides: tuple[str, ...]
+    trace: Path | None
+    as_json: bool
+    quiet: bool
+    check: bool
+    heartbeats: bool
+
+    def arguments(self, path: Path, seed: int) -> list[str]:
+        """The arguments that make this run again."""
+        made = [str(path), "--seed", str(seed)]
+        if self.profile is not None:
+            made += ["--profile", self.profile]
+        for override in self.overrides:
+            made += ["--set", override]
+        return made + (["--heartbeats"] if self.heartbeats else [])
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Overrides spec.seed.")
+@click.option("--seeds", type=click.IntRange(1, 1_000_000), default=1, help="Run this many seeds, from --seed on.")
+@click.option("--profile", type=click.Choice(sorted(PROFILES)), help="Overrides spec.profile.")
+@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a value: spec.duration=5m.")
+@click.option("--trace", type=click.Path(path_type=Path, dir_okay=False), help="Write the trace (JSON lines) here.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a run, one a line.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only what failed.")
+@click.option("--check-determinism", "check", is_flag=True, help="Run twice in fresh processes, compare the traces.")
+@click.option("--heartbeats", is_flag=True, help="Record lease renewals, too.")
+def run(files: tuple[Path, ...], **options: object) -> int:
+    r"""Run scenario FILES (or folders of them).
+
+    Prints what happened, when and why, the ledger (how long belief and truth differed) and the verdict on each
+    expectation.  Every fault of a file is named before anything runs.
+
+    \b
+    nodesim run scenarios/partition-evicts.yaml
+    nodesim run scenarios --profile v1.24 --seeds 20 --json
+    """
+    wishes = _Wishes(**cast(dict[str, Any], options))  # click has checked each of them
+    paths = scenario_files(files)
+    if wishes.trace is not None and (len(paths) > 1 or wishes.seeds > 1):
+        msg = "--trace takes one run: one file and one seed"
+        raise click.UsageError(msg)
+    scenarios, codes = _load_all(paths, wishes)
+    if not codes:
+        spare_the_collector()
+        for path, scenario in scenarios:
+            for seed in range(scenario.seed, scenario.seed + wishes.seeds):
+                codes.append(_one(path, attrs.evolve(scenario, seed=seed), wishes))
+    return next((code for code in WORST_FIRST if code in codes), ExitCode.HELD)
+
+
+def _load_all(paths: Sequence[Path], wishes: _Wishes) -> tuple[list[tuple[Path, Scenario]], list[ExitCode]]:
+    """All files read; with any fault, nothing runs."""
+    scenarios: list[tuple[Path, Scenario]] = []
+    codes: list[ExitCode] = []
+    for path in paths:
+        try:
+            scenarios.append((path, load_scenario(path, wishes.overrides, seed=wishes.seed, profile=wishes.profile)))
+        except ScenarioError as faulty:
+            click.echo(str(faulty), err=True)
+            codes.append(ExitCode.BAD_INPUT)
+    return scenarios, codes
+
+
+def _one(path: Path, scenario: Scenario, wishes: _Wishes) -> ExitCode:
+    """One run, told."""
+    arguments = wishes.arguments(path, scenario.seed)
+    replay = shlex.join(["nodesim", "run", *arguments])
+    made = Run(scenario, RunOptions(record_heartbeats=wishes.heartbeats))
+    try:
+        with _progress(scenario, wishes) as progress:
+            made.play(progress)
+    except ActorCrash as crash:
+        crash.add_note(f"replay: {replay}")
+        raise
+    except KeyboardInterrupt:
+        click.echo(f"interrupted at {made.now_us / SECOND:.3f} s of {scenario.duration_us / SECOND:g} s", err=True)
+        raise
+    finally:
+        if wishes.trace is not None:
+            _write_trace(made, wishes.trace)
+    result = made.result()
+    if wishes.as_json:
+        click.echo(json.dumps(result.document(), sort_keys=False))
+    else:
+        print_report(result, replay, quiet=wishes.quiet)
+    if not wishes.check:
+        return result.exit_code
+    difference = compare_fresh_runs(arguments)
+    if difference is None:
+        click.echo(f"deterministic: two fresh processes wrote the same trace, {result.digest}", err=True)
+        return result.exit_code
+    click.echo(f"NOT deterministic: {difference}", err=True)
+    return ExitCode.BUG
+
+
+def _write_trace(made: Run, path: Path) -> None:
+    """The trace as far as the run came."""
+    with path.open("w", encoding="ascii", newline="\n") as out:
+        out.writelines(trace_lines(made.header, made.records()))
+
+
+class _Bar:
+    """Feeds a progress bar with the time of the run."""
+
+    def __init__(self, progress: Progress, scenario: Scenario) -> None:
+        self._progress = progress
+        self._task = progress.add_task(scenario.name, total=scenario.duration_us)
+
+    def __call__(self, now_us: int) -> None:
+        """The run has come this far."""
+        self._progress.update(self._task, completed=now_us)
+
+
+@contextmanager
+def _progress(scenario: Scenario, wishes: _Wishes) -> Iterator[_Bar | None]:
+    """A bar on stderr for people who watch; nothing for files, pipes and --quiet."""
+    console = Console(stderr=True)
+    if wishes.quiet or not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield _Bar(progress, scenario)

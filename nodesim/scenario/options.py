@@ -1,0 +1,26 @@
+"""How is a run made, apart from what the scenario says?
+
+None of these changes what happens: a test holds that the trace stays the same to the byte (heartbeats add records).
+"""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class RunOptions:
+    """Choices of the driver."""
+
+    in_tasks: bool = False
+    """Each turn in its actor's own trio task instead of in place."""
+    skip_quiet: bool = True
+    """Compute when a periodic look would next change something instead of taking every one."""
+    record_heartbeats: bool = False
+    """Record lease renewals that change nothing else."""
+    worlds: int = 1
+    """Cut the actors into this many worlds that are coupled only by messages."""
+    transport: str = "memory"
+    """What couples several worlds (entry-point group `nodesim.transports`)."""
+    draw_log: bool = False
+    """Keep every draw, as (stream, index, value)."""

@@ -1,0 +1,67 @@
+"""What is left when a run is over?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from nodesim.errors import ExitCode
+from nodesim.expect import Verdict
+from nodesim.ledger import Ledger
+from nodesim.scenario.spec import Scenario
+from nodesim.trace.records import TraceRecord
+from nodesim.units import seconds
+
+
+@attrs.frozen(kw_only=True)
+class RunResult:
+    """A finished run: its trace, what the trace says, and what it cost."""
+
+    scenario: Scenario
+    header: dict[str, Any]
+    """The first line of the trace."""
+    records: tuple[TraceRecord, ...]
+    """All records in the trace's order."""
+    digest: str
+    """SHA-256 of the trace file."""
+    verdicts: tuple[Verdict, ...]
+    ledger: Ledger
+    counts: dict[str, int]
+    wall_seconds: float
+    startup_wall_seconds: float
+    """The part of it before the clock of the run showed 60 s: building the cluster, registering the nodes."""
+    draws: tuple[tuple[str, int, int], ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """FAILED if an expectation failed, UNDECIDED if one could not be judged, else HELD."""
+        if any(verdict.ok is False for verdict in self.verdicts):
+            return ExitCode.FAILED
+        if any(verdict.ok is None for verdict in self.verdicts):
+            return ExitCode.UNDECIDED
+        return ExitCode.HELD
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document of `--json`."""
+        return {
+            "scenario": self.scenario.name,
+            "seed": self.scenario.seed,
+            "profile": self.scenario.profile,
+            "ok": self.exit_code is ExitCode.HELD,
+            "digest": self.digest,
+            "duration_seconds": seconds(self.scenario.duration_us),
+            "wall_seconds": round(self.wall_seconds, 6),
+            "startup_wall_seconds": round(self.startup_wall_seconds, 6),
+            "expectations": [
+                {
+                    "text": verdict.text,
+                    "ok": verdict.ok,
+                    "at_seconds": None if verdict.at_us is None else seconds(verdict.at_us),
+                    "why": verdict.why,
+                }
+                for verdict in self.verdicts
+            ],
+            "ledger": self.ledger.to_json(),
+            "counts": self.counts,
+        }

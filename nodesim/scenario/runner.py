@@ -1,0 +1,165 @@
+"""How does a scenario become a result?
+
+Plan, cluster, drive, then read the records: the runner holds nothing else and touches no global state, so a run is a
+function of plain values.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import Any, cast
+
+import trio
+
+from nodesim import __version__
+from nodesim.errors import NodesimError, NotRunnable
+from nodesim.expect import judge
+from nodesim.ledger import ledger_of
+from nodesim.scenario.cluster import Cluster, build
+from nodesim.scenario.options import RunOptions
+from nodesim.scenario.plan import Plan, plan_of
+from nodesim.scenario.result import RunResult
+from nodesim.scenario.spec import Scenario
+from nodesim.trace.records import TraceRecord, digest, order
+from nodesim.units import SECOND
+from nodesim.world import Transport, VirtualClock, drive
+
+STARTUP_US = 60 * SECOND
+"""Up to here the cost of a run counts as start-up."""
+
+
+class Run:
+    """One run: `play` it, then take its `result`; its records can be read at any time, also after a crash."""
+
+    def __init__(self, scenario: Scenario, options: RunOptions | None = None) -> None:
+        self.scenario = scenario
+        self.options = options or RunOptions()
+        self.plan: Plan = plan_of(scenario)
+        self._began = time.perf_counter()
+        self.cluster: Cluster = build(scenario, self.plan, self.options)
+        self._startup_wall = 0.0
+        self._wall = 0.0
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """The first line of the trace."""
+        return {
+            "nodesim": __version__,
+            "scenario": self.scenario.name,
+            "seed": self.scenario.seed,
+            "profile": self.scenario.profile,
+            "settings": dict(sorted(self.scenario.settings.items())),
+        }
+
+    @property
+    def now_us(self) -> int:
+        """How far the run has come."""
+        return min(world.now_us for world in self.cluster.worlds)
+
+    def records(self) -> list[TraceRecord]:
+        """All records up to now, in the trace's order."""
+        now_us = self.now_us
+        made = [record for world in self.cluster.worlds for record in world.records]
+        made += [record for record in self.plan.records if record.t_us <= now_us]
+        return sorted(made, key=order)
+
+    def play(self, progress: Callable[[int], None] | None = None) -> None:
+        """Run to the end.
+
+        Raises:
+            NodesimError: the run could not be finished.
+        """
+        clock = VirtualClock()
+        try:
+            trio.run(self._play, clock, progress, clock=clock)
+        except BaseExceptionGroup as group:
+            raise _single(group) from group
+        self._wall = time.perf_counter() - self._began
+
+    async def _play(self, clock: VirtualClock, progress: Callable[[int], None] | None) -> None:
+        transport = _transport(self.options.transport) if self.options.worlds > 1 else None
+        for until_us in sorted({min(STARTUP_US, self.scenario.duration_us), self.scenario.duration_us}):
+            await drive(
+                self.cluster.worlds,
+                until_us,
+                clock,
+                transport=transport,
+                lookahead_us=self.cluster.lookahead_us,
+                in_tasks=self.options.in_tasks,
+                progress=progress,
+            )
+            if not self._startup_wall:
+                self._startup_wall = time.perf_counter() - self._began
+
+    def result(self) -> RunResult:
+        """Judge a finished run by its records."""
+        scenario = self.scenario
+        records = self.records()
+        ledger = ledger_of(records, duration_us=scenario.duration_us)
+        verdicts = judge(
+            scenario.expect, records, profile=scenario.profile, duration_us=scenario.duration_us, ledger=ledger
+        )
+        return RunResult(
+            scenario=scenario,
+            header=self.header,
+            records=tuple(records),
+            digest=digest(self.header, records),
+            verdicts=tuple(verdicts),
+            ledger=ledger,
+            counts=self._counts(),
+            wall_seconds=self._wall,
+            startup_wall_seconds=self._startup_wall,
+            draws=tuple(self.cluster.draws),
+        )
+
+    def _counts(self) -> dict[str, int]:
+        worlds, server = self.cluster.worlds, self.cluster.server
+        return {
+            "messages": sum(world.messages for world in worlds),
+            "bytes": sum(world.bytes for world in worlds),
+            "renewals": server.renewals,
+            "status_posts": server.status_posts,
+            "watch_events": server.watch_events,
+            "dropped": sum(world.dropped for world in worlds),
+        }
+
+
+def run_scenario(
+    scenario: Scenario, options: RunOptions | None = None, progress: Callable[[int], None] | None = None
+) -> RunResult:
+    """Run a scenario to its end.
+
+    Raises:
+        NodesimError: the run could not be finished.
+    """
+    run = Run(scenario, options)
+    run.play(progress)
+    return run.result()
+
+
+def _transport(name: str) -> Transport:
+    found = entry_points(group="nodesim.transports", name=name)
+    if not found:
+        known = sorted(entry.name for entry in entry_points(group="nodesim.transports"))
+        msg = f"no transport named {name}; installed: {', '.join(known) or 'none'}"
+        raise NotRunnable(msg)
+    return cast(Transport, next(iter(found)).load()())
+
+
+def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What a nursery wrapped: the one error inside, KeyboardInterrupt before all others."""
+    errors: list[BaseException] = []
+    pending: list[BaseException] = [group]
+    while pending:
+        error = pending.pop()
+        if isinstance(error, BaseExceptionGroup):
+            pending.extend(error.exceptions)
+        else:
+            errors.append(error)
+    for wanted in (KeyboardInterrupt, NodesimError):
+        for error in errors:
+            if isinstance(error, wanted):
+                return error
+    return errors[0]
