@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, Final, Protocol, TypeAlias
 
-from nodesim.messages import Message, Request
+from nodesim.messages import Frame, Message, Request
 from nodesim.objects.documents import Document
 from nodesim.values import value
 
@@ -46,17 +46,6 @@ class Told:
     """The scenario does something to this actor (a step of the scenario, not a message of the cluster)."""
 
     step: object
-
-
-@value
-class Frame:
-    """A message arrived from another actor, decoded.  `connection` numbers the client's connection (0: none)."""
-
-    source: str
-    id: int
-    in_reply_to: int
-    connection: int
-    message: Message
 
 
 @value
@@ -191,6 +180,31 @@ class Machine(Protocol):
         """One event in, the orders that follow from it out."""
         ...
 
+
+__all__ = [
+    "NETWORK_REASONS",
+    "Answered",
+    "Call",
+    "CancelTimer",
+    "Changed",
+    "Fields",
+    "Frame",
+    "Machine",
+    "MachineEffect",
+    "MachineEvent",
+    "Program",
+    "ProgramEffect",
+    "ProgramEvent",
+    "Record",
+    "Send",
+    "SetTimer",
+    "Started",
+    "Synced",
+    "TimerFired",
+    "TimerKey",
+    "Told",
+    "Undelivered",
+]
 
 NETWORK_REASONS: Final = ("Timeout", "ConnectionRefused", "ConnectionLost")
 """The reasons of an `Answered` with code 0."""

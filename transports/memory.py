@@ -28,7 +28,7 @@ class MemoryTransport:
             if self._where.setdefault(actor, place) != place:
                 msg = f"actor {actor} lives in two worlds"
                 raise NotRunnable(msg)
-        self._boxes.setdefault(place, [])
+        self._boxes[place] = []
 
     def post(self, place: int, parcels: Sequence[Parcel]) -> None:
         """Frames that left a world.

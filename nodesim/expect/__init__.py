@@ -1,1 +1,7 @@
 """Did what was expected come true?"""
+
+from nodesim.expect.figures import LEDGER_KEYS
+from nodesim.expect.invariants import INVARIANTS, Invariant, Violation
+from nodesim.expect.judge import Verdict, judge
+
+__all__ = ["INVARIANTS", "LEDGER_KEYS", "Invariant", "Verdict", "Violation", "judge"]

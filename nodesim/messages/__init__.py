@@ -1,6 +1,15 @@
 """What do actors say to each other, and in which bytes?"""
 
-from nodesim.messages.codec import FRAME_BYTES_MAX, PROTOCOL_VERSION, REGISTRY, Envelope, converter, decode, encode
+from nodesim.messages.codec import (
+    ENCODERS,
+    FRAME_BYTES_MAX,
+    PROTOCOL_VERSION,
+    REGISTRY,
+    Frame,
+    converter,
+    decode,
+    encode,
+)
 from nodesim.messages.kinds import (
     Accept,
     Answer,
@@ -28,6 +37,7 @@ from nodesim.messages.kinds import (
 )
 
 __all__ = [
+    "ENCODERS",
     "FRAME_BYTES_MAX",
     "PROTOCOL_VERSION",
     "REGISTRY",
@@ -39,8 +49,8 @@ __all__ = [
     "Delete",
     "Dial",
     "Done",
-    "Envelope",
     "Failure",
+    "Frame",
     "Get",
     "Handshake",
     "List",

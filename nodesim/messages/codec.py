@@ -1,11 +1,12 @@
 """How does a message become bytes, and bytes a message?
 
-A frame is the msgpack array `[version, kind, source, destination, id, in_reply_to, connection, cause, body]`; `body` is
-a msgpack `bin` that holds the message's fields as an array, in the order of the class.
+A frame is one msgpack array: `[version, kind, source, destination, id, in_reply_to, connection, cause, *fields]`, the
+fields of the message in the order of its class.  Documents among them are `bin` (`nodesim.objects.documents`), so that
+one encoding serves several receivers.
 
 How it works.  For each class in the registry two functions are generated once, `encode` and `decode`; `decode` tests
-the exact type of every field (`bool` is no `int`, "7" is no 7).  They are what cattrs uses, too, where an edge needs
-messages in another form (`converter()`).  Anything wrong raises `FrameError` and nothing else.
+the exact type of every part (`bool` is no `int`, "7" is no 7).  cattrs uses them, too, where an edge needs messages in
+another form (`converter()`).  Anything wrong raises `FrameError` and nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeAlias, get_args, get_origin, get_type_hints
 
 import attrs
 import cattrs
@@ -52,19 +53,25 @@ REGISTRY: Final[tuple[type, ...]] = (
 """Every message class; its place is its number on the wire, so new ones go to the end."""
 
 
-@value
-class Envelope:
-    """A decoded frame: who sent what to whom, in answer to what, on which connection, because of which record."""
+HEADER: Final = ("version", "kind", "source", "destination", "id", "in_reply_to", "connection", "cause")
+"""What every frame begins with; `source`, `destination` and `cause` are str, the others int."""
 
-    kind: int
+
+@value
+class Frame:
+    """A message that arrived: who sent it, its number, what it answers, on which connection, and what it says.
+
+    `connection` numbers the client's connection (0: none); `cause` is the record that led to it (`actor#n`) or "".
+    """
+
     source: str
-    destination: str
     id: int
     in_reply_to: int
     connection: int
-    cause: str
     message: Any
     """One of `kinds.Message`; `Any` because the generated decoders cannot name which."""
+    destination: str = ""
+    cause: str = ""
 
 
 def _test_of(annotation: Any, item: str) -> str:
@@ -80,38 +87,42 @@ def _test_of(annotation: Any, item: str) -> str:
     raise TypeError(msg)
 
 
-def _generate(cls: type) -> tuple[Callable[[Any], bytes], Callable[[list[Any]], Any]]:
+def _generate(cls: type, number: int) -> tuple[Encode, Decode]:
     """The encoder and the strict decoder of one message class."""
     hints = get_type_hints(cls)
     names = [field.name for field in attrs.fields(cls)]
-    tests, made = [], []
+    tests = [(name, _test_of(int if name in ("id", "in_reply_to", "connection") else str, name)) for name in HEADER[2:]]
+    made = []
     for place, name in enumerate(names):
-        tests.append(_test_of(hints[name], f"a{place}"))
+        tests.append((f"{cls.__name__}.{name}", _test_of(hints[name], f"a{place}")))
         made.append(f"tuple(a{place})" if get_origin(hints[name]) is tuple else f"a{place}")
-    targets = "".join(f"a{place}," for place in range(len(names)))
+    header = ", ".join(HEADER[2:])
+    arguments = "".join(f", a{place}" for place in range(len(names)))
     lines = [
-        "def encode(message):",
-        f"    return pack(({''.join(f'message.{name},' for name in names)}))",
-        "def decode(fields):",
-        f"    if type(fields) is not list or len(fields) != {len(names)}:",
+        f"def encode({header}, message):",
+        f"    return pack(({PROTOCOL_VERSION}, {number}, {header}{''.join(f', message.{name}' for name in names)}))",
+        "def decode(parts):",
+        f"    if len(parts) != {len(HEADER) + len(names)}:",
         f"        raise FrameError('{cls.__name__} has {len(names)} fields')",
-        f"    {targets.rstrip(',')}{',' if len(names) == 1 else ''} = fields" if names else "    pass",
-        *(
-            f"    if {test}:\n        raise FrameError('{cls.__name__}.{name} has the wrong type')"
-            for name, test in zip(names, tests)
-        ),
-        f"    return cls({', '.join(made)})",
+        f"    _, _, {header}{arguments} = parts",
+        *(f"    if {test}:\n        raise FrameError('{name} has the wrong type')" for name, test in tests),
+        f"    return Frame(source, id, in_reply_to, connection, cls({', '.join(made)}), destination, cause)",
     ]
-    scope: dict[str, Any] = {"pack": _packer.pack, "FrameError": FrameError, "cls": cls}
+    scope: dict[str, Any] = {"pack": _packer.pack, "FrameError": FrameError, "Frame": Frame, "cls": cls}
     exec("\n".join(lines), scope)
     return scope["encode"], scope["decode"]
 
 
+Encode: TypeAlias = Callable[[str, str, int, int, int, str, Any], bytes]
+"""(source, destination, id, in_reply_to, connection, cause, message) -> frame"""
+Decode: TypeAlias = Callable[[list[Any]], Frame]
+
 _packer = msgpack.Packer(autoreset=True, use_bin_type=True)
 _NUMBER: Final = {cls: number for number, cls in enumerate(REGISTRY)}
-_GENERATED: Final = [_generate(cls) for cls in REGISTRY]
-_ENCODE: Final = {cls: (number, _GENERATED[number][0]) for cls, number in _NUMBER.items()}
-_DECODE: Final = {number: decode for number, (_, decode) in enumerate(_GENERATED)}
+_GENERATED: Final = [_generate(cls, number) for number, cls in enumerate(REGISTRY)]
+_DECODERS: Final = {number: decoder for number, (_, decoder) in enumerate(_GENERATED)}
+ENCODERS: Final[dict[type, Encode]] = {cls: _GENERATED[number][0] for cls, number in _NUMBER.items()}
+"""The encoder of each message class, for those who send a great deal."""
 
 
 def encode(
@@ -124,74 +135,53 @@ def encode(
     cause: str = "",
 ) -> bytes:
     """The frame of a message."""
-    number, body = _ENCODE[type(message)]
-    frame: bytes = _packer.pack(
-        (PROTOCOL_VERSION, number, source, destination, id_, in_reply_to, connection, cause, body(message))
-    )
-    return frame
+    return ENCODERS[type(message)](source, destination, id_, in_reply_to, connection, cause, message)
 
 
-def _refuse_extension(code: int, data: bytes) -> Any:
-    msg = f"extension type {code} in a frame"
-    raise FrameError(msg)
-
-
-def _unpack(packed: bytes, what: str) -> Any:
-    try:
-        return msgpack.unpackb(packed, raw=False, ext_hook=_refuse_extension)
-    except FrameError:
-        raise
-    except Exception as broken:
-        msg = f"{what} is not msgpack: {type(broken).__name__}"
-        raise FrameError(msg) from broken
-
-
-def decode(frame: bytes) -> Envelope:
+def decode(frame: bytes) -> Frame:
     """The message of a frame.
 
     Raises:
-        FrameError: truncated, too large, of another version or kind, or a field of the wrong type.
+        FrameError: truncated, too large, of another version or kind, or a part of the wrong type.
     """
     if len(frame) > FRAME_BYTES_MAX:
         msg = f"frame of {len(frame)} bytes, at most {FRAME_BYTES_MAX}"
         raise FrameError(msg)
-    parts = _unpack(frame, "frame")
-    if type(parts) is not list or len(parts) != 9:
-        msg = "a frame has 9 parts"
+    try:
+        parts = _unpack(frame)
+    except Exception as broken:
+        msg = f"frame is not msgpack: {type(broken).__name__}"
+        raise FrameError(msg) from broken
+    if type(parts) is not list or len(parts) < len(HEADER):
+        msg = "a frame is an array that begins with its header"
         raise FrameError(msg)
-    version, kind, source, destination, id_, in_reply_to, connection, cause, body = parts
-    if type(version) is not int or version != PROTOCOL_VERSION:
+    version, kind = parts[0], parts[1]
+    if version != PROTOCOL_VERSION or type(version) is not int:
         msg = f"protocol version {version!r:.20}, here {PROTOCOL_VERSION}"
         raise FrameError(msg)
-    if (
-        type(kind) is not int
-        or type(source) is not str
-        or type(destination) is not str
-        or type(id_) is not int
-        or type(in_reply_to) is not int
-        or type(connection) is not int
-        or type(cause) is not str
-        or type(body) is not bytes
-    ):
-        msg = "a part of the envelope has the wrong type"
+    decoder = _DECODERS.get(kind) if type(kind) is int else None
+    if decoder is None:
+        msg = f"unknown message kind {kind!r:.20}"
         raise FrameError(msg)
-    fields = _DECODE.get(kind)
-    if fields is None:
-        msg = f"unknown message kind {kind}"
-        raise FrameError(msg)
-    message = fields(_unpack(body, "body"))
-    return Envelope(kind, source, destination, id_, in_reply_to, connection, cause, message)
+    return decoder(parts)
+
+
+_unpack = msgpack.unpackb
 
 
 def converter() -> cattrs.Converter:
-    """A cattrs converter in which every message class has the strict array form of the wire."""
+    """A cattrs converter in which every message class has the strict array form of the wire, without its header."""
     made = cattrs.Converter()
 
     def unstructure(message: Any) -> Any:
-        return msgpack.unpackb(_ENCODE[type(message)][1](message))
+        return _unpack(encode("", "", message))[len(HEADER) :]
 
     def structure(fields: Any, cls: type) -> Any:
-        return _DECODE[_NUMBER[cls]](fields)
+        if type(fields) is not list:
+            msg = f"{cls.__name__} is an array of its fields"
+            raise FrameError(msg)
+        number = _NUMBER[cls]
+        return _DECODERS[number]([PROTOCOL_VERSION, number, "", "", 0, 0, 0, "", *fields]).message
 
     for cls in REGISTRY:
         made.register_unstructure_hook(cls, unstructure)

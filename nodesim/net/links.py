@@ -13,12 +13,14 @@ from typing import Final, Literal
 
 import attrs
 
-from nodesim.units import MILLISECOND
+from nodesim.units import MILLISECOND, SECOND
 
 RETRANSMIT_US: Final = 200 * MILLISECOND
 """TCP_RTO_MIN of Linux; each further try waits twice as long."""
-RETRANSMITS_MAX: Final = 15
-"""Linux' tcp_retries2; the last waits are longer than any run."""
+RETRANSMIT_MAX_US: Final = 120 * SECOND
+"""TCP_RTO_MAX of Linux."""
+RETRANSMITS_MAX: Final = 9
+"""How often in a row one packet can be lost; it is 102 s late then."""
 PER_MILLION: Final = 1_000_000
 
 HELD: Final = -1
@@ -35,11 +37,19 @@ class Link:
     jitter_us: int = 0
     loss_ppm: int = 0
     cut: Literal["", "drop", "refuse"] = ""
+    chancy: bool = attrs.field(init=False)
+    """Does a message's time depend on a draw?"""
+    plain: bool = attrs.field(init=False)
+    """Does every message take just the latency?"""
 
-    @property
-    def chancy(self) -> bool:
-        """Does a message's time depend on a draw?"""
-        return self.jitter_us > 0 or self.loss_ppm > 0
+    def __attrs_post_init__(self) -> None:
+        """Work out what follows from the rest."""
+        self.settle()
+
+    def settle(self) -> None:
+        """To be called when a value was changed."""
+        self.chancy = self.jitter_us > 0 or self.loss_ppm > 0
+        self.plain = not self.chancy and not self.cut
 
 
 def judge(link: Link, now_us: int, draw: int) -> int:
@@ -70,10 +80,13 @@ def losses(loss_ppm: int, draw: int) -> int:
 
 
 def retransmit_at(sent_us: int, passable_us: int) -> int:
-    """When TCP's next try comes after the link passes again: the first of sent + 200 ms * (2**k - 1) from then on."""
+    """When TCP's next try comes after the link passes again.
+
+    It tries 200 ms after the frame was sent, then after twice the wait each time, at most every 120 s.
+    """
     wait_us = RETRANSMIT_US
     at_us = sent_us
     while at_us < passable_us:
         at_us += wait_us
-        wait_us *= 2
+        wait_us = min(wait_us * 2, RETRANSMIT_MAX_US)
     return at_us

@@ -62,6 +62,7 @@ class Topology:
                 link = self._of(host, way)
                 for name, value in values.items():
                     setattr(link, name, value)
+                link.settle()
 
     def _of(self, host: str, way: Way) -> Link:
         found = self._links.get((host, way))

@@ -1,174 +1,103 @@
-"""Which nodes does a scenario have, and whom does a target mean?
-
-Targets are resolved when the file is read, against the labels that the nodes register with: a step cannot depend on
-what happens in the run.  Nodes of one template differ by name only, so labels are matched once per template.
-"""
+"""Of which actors does a scenario's cluster consist, and in which world does each live?"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
-from nodesim.scenario.faults import clip, suggestion
-from nodesim.scenario.names import LABELS_FORM, labels, object_name
-from nodesim.scenario.reading import Cursor, Fields, fields, items, text
-from nodesim.scenario.spec import NodeSpec, Target
-from nodesim.scenario.yamltree import ListTree, ScalarTree
-from nodesim.values import value
+import attrs
 
-ZONE_LABEL: Final = "topology.kubernetes.io/zone"
-HOSTNAME_LABEL: Final = "kubernetes.io/hostname"
-KUBELET_LABELS: Final = {
-    "kubernetes.io/os": "linux",
-    "kubernetes.io/arch": "amd64",
-    "beta.kubernetes.io/os": "linux",
-    "beta.kubernetes.io/arch": "amd64",
-}
-"""What every kubelet adds to its node, beside its host name."""
+from nodesim.apiserver import ApiServer
+from nodesim.client import SERVER, ClientMachine
+from nodesim.controllers.nodelifecycle import NodeLifecycleController
+from nodesim.controllers.replicaset import ReplicaSetController
+from nodesim.controllers.tainteviction import TaintEvictionController
+from nodesim.kubelet import NodeMachine
+from nodesim.machine import Machine, Started
+from nodesim.net import Link, Topology
+from nodesim.profiles import PROFILES, Settings
+from nodesim.scenario.operator import Operator
+from nodesim.scenario.options import RunOptions
+from nodesim.scenario.plan import OPERATOR, SCENARIO, Plan
+from nodesim.scenario.spec import Scenario
+from nodesim.scheduler import Scheduler
+from nodesim.streams import Streams
+from nodesim.units import MILLISECOND
+from nodesim.world import World
 
-TARGET_KEYS: Final = ("nodes", "labels", "zone")
-TARGET_LATER: Final = ("percent", "pod", "pods")
-TARGET_FORM: Final = "nodes: {nodes: [worker-1]}, {labels: {k: v}} or {zone: a}"
-CONTROL_PLANE: Final = "control-plane"
-
-
-@value
-class Group:
-    """The nodes of one template."""
-
-    labels: dict[str, str]
-    names: tuple[str, ...]
+INSIDE_LATENCY_US: Final = MILLISECOND
+"""One way between two actors of the control plane: constant, so that no draw couples the nodes."""
 
 
+@attrs.frozen
 class Cluster:
-    """The nodes that steps and expectations can name."""
+    """The actors of a run, in their worlds."""
 
-    def __init__(self) -> None:
-        self.nodes: list[NodeSpec] = []
-        self.groups: list[Group] = []
-        self.made_at: dict[str, int] = {}
-        """Machine -> the line of the template that makes it."""
-        self.documents: set[str] = set()
-        """Nodes that exist as a manifest only: objects without a machine."""
-        self.uncertain: list[str] = []
-        """Beginnings of names that cannot be known, because their template has faults."""
-        self._matched: dict[tuple[tuple[str, str], ...], tuple[str, ...]] = {}
-
-    def check(self, cursor: Cursor, name: str, *, machine: bool) -> bool:
-        """Note a fault where there is no such node; `machine`: a Node object alone will not do."""
-        if name in self.made_at or (name in self.documents and not machine):
-            return True
-        if any(name.startswith(beginning) for beginning in self.uncertain):
-            return False
-        if name in self.documents:
-            cursor.fault(f"node {clip(name)} is only an object: no machine of spec.nodes stands behind it")
-            return False
-        known = [*self.made_at, *sorted(self.documents)]
-        if not known:
-            cursor.fault(f"no node {clip(name)}: spec.nodes makes none")
-            return False
-        cursor.fault(f"no node {clip(name)}{suggestion(name, known, 'spec.nodes makes')}")
-        return False
-
-    def matching(self, wanted: Mapping[str, str]) -> tuple[str, ...]:
-        """The machines with these labels, in the order of spec.nodes."""
-        key = tuple(sorted(wanted.items()))
-        found = self._matched.get(key)
-        if found is None:
-            found = self._matched[key] = self._match(dict(wanted))
-        return found
-
-    def _match(self, wanted: dict[str, str]) -> tuple[str, ...]:
-        host = wanted.pop(HOSTNAME_LABEL, None)
-        names: list[str] = []
-        for group in self.groups:
-            own = {**KUBELET_LABELS, **group.labels}
-            if all(own.get(key) == word for key, word in wanted.items()):
-                names += group.names if host is None else [name for name in group.names if name == host]
-        return tuple(names)
-
-    def resolve(self, cursor: Cursor, target: Target) -> tuple[str, ...]:
-        """The names that a target means; a fault where it means nobody."""
-        if target.nodes:
-            return target.nodes
-        wanted = {ZONE_LABEL: target.zone} if target.zone else target.labels
-        names = self.matching(wanted)
-        if not names and not self.uncertain:
-            self._nobody(cursor, target)
-        return names
-
-    def _nobody(self, cursor: Cursor, target: Target) -> None:
-        if not target.zone:
-            wanted = ", ".join(f"{key}: {word}" for key, word in sorted(target.labels.items()))
-            cursor.fault(f"no node of spec.nodes has the labels {{{wanted[:120]}}}; labels are exact and all must match")
-            return
-        zones = sorted({group.labels[ZONE_LABEL] for group in self.groups if ZONE_LABEL in group.labels})
-        hint = suggestion(target.zone, zones, "zones") if zones else f"; give nodes the label {ZONE_LABEL}"
-        cursor.fault(f"no node of spec.nodes is in zone {clip(target.zone)}{hint}")
+    worlds: tuple[World, ...]
+    server: ApiServer
+    lookahead_us: int
+    draws: list[tuple[str, int, int]]
 
 
-def read_target(found: Fields, cluster: Cluster, *, machine: bool) -> Target | None:
-    """Who is meant: the one of `nodes`, `labels`, `zone` that a mapping has.  Names are known to exist."""
-    given = [key for key in TARGET_KEYS if key in found]
-    if len(given) != 1:
-        what = "says no nodes" if not given else "says nodes in several ways (" + ", ".join(given) + ")"
-        if not given and any(key in TARGET_LATER for key in found.keys()):
-            return None  # The unknown key is a fault already.
-        found.cursor.fault(f"{what}: expected exactly one of {', '.join(TARGET_KEYS)}, such as nodes: [worker-1]")
-        return None
-    key = given[0]
-    cursor = found.get(key)
-    assert cursor is not None
-    if key == "nodes":
-        return _named(cursor, cluster, machine=machine)
-    if key == "labels":
-        wanted = labels(cursor)
-        if wanted == {}:
-            cursor.fault(f"no labels given: expected {LABELS_FORM}")
-        return Target(labels=wanted) if wanted else None
-    zone = text(cursor, "a zone such as a")
-    if zone == "":
-        cursor.fault("expected a zone such as a, got ''")
-    return Target(zone=zone) if zone else None
+def settings_of(scenario: Scenario) -> Settings:
+    """The components' options: the profile's defaults, then the scenario's."""
+    return attrs.evolve(Settings.of(PROFILES[scenario.profile]), **scenario.settings)
 
 
-def _named(cursor: Cursor, cluster: Cluster, *, machine: bool) -> Target | None:
-    names: dict[str, None] = {}
-    listed = items(cursor, "a list of nodes such as [worker-1]")
-    whole = True
-    for item in listed:
-        name = object_name(item)
-        if name is None or not cluster.check(item, name, machine=machine):
-            whole = False
-        elif name in names:
-            item.fault(f"node {name!r} is named twice")
-        else:
-            names[name] = None
-    if not listed and (cursor.null or type(cursor.tree) is ListTree):
-        cursor.fault("names no node: expected a list such as [worker-1]")
-    return Target(nodes=tuple(names)) if names and whole else None
+def build(scenario: Scenario, plan: Plan, options: RunOptions) -> Cluster:
+    """All actors at home, their starts and the plan in the queue.
+
+    With several worlds the control plane stays in the first and the nodes are dealt out over the others.
+    """
+    draws: list[tuple[str, int, int]] = []
+    streams = Streams(scenario.seed, draws if options.draw_log else None)
+    network = scenario.network
+    worlds = tuple(
+        World(Topology(Link(network.latency_us, network.jitter_us), Link(INSIDE_LATENCY_US)), streams)
+        for _ in range(options.worlds)
+    )
+    server = ApiServer(settings_of(scenario), PROFILES[scenario.profile], record_heartbeats=options.record_heartbeats)
+    _add_control_plane(worlds[0], server, scenario, options, streams)
+    _add_nodes(worlds[1:] or worlds, scenario, options, streams)
+    for world in worlds:
+        for at_us, change in plan.rules:
+            world.schedule_rule(at_us, change)
+        for telling in plan.tellings:
+            if telling.actor in world.homes:
+                world.schedule(telling.at_us, SCENARIO, telling.n, telling.actor, telling.event, telling.cause)
+    return Cluster(worlds, server, _least_latency_us(scenario, plan), draws)
 
 
-def read_end(cursor: Cursor, cluster: Cluster) -> Target | None:
-    """One end of a link: a target, or the word control-plane."""
-    if isinstance(cursor.tree, ScalarTree):
-        word = text(cursor, f"{CONTROL_PLANE} or {TARGET_FORM}")
-        if word == CONTROL_PLANE:
-            return Target(control_plane=True)
-        if word is not None:
-            cursor.fault(f"expected {CONTROL_PLANE} or {TARGET_FORM}, got {clip(word)}")
-        return None
-    found = fields(cursor, TARGET_KEYS, f"{CONTROL_PLANE} or {TARGET_FORM}", TARGET_LATER)
-    if found is None:
-        return None
-    target = read_target(found, cluster, machine=True)
-    if target is not None:
-        cluster.resolve(cursor, target)
-    return target
+def _add_control_plane(
+    world: World, server: ApiServer, scenario: Scenario, options: RunOptions, streams: Streams
+) -> None:
+    settings, profile = settings_of(scenario), PROFILES[scenario.profile]
+    programs = {
+        "node-controller": NodeLifecycleController(settings, profile, skip_quiet=options.skip_quiet, streams=streams),
+        "taint-eviction-controller": TaintEvictionController(settings, profile),
+        "replicaset-controller": ReplicaSetController(settings, profile),
+        "scheduler": Scheduler(settings, profile, streams),
+        OPERATOR: Operator(scenario.manifests),
+    }
+    machines: dict[str, Machine] = {SERVER: server}
+    for name, program in programs.items():
+        machines[name] = ClientMachine(name, program, program.watches, streams)
+    for name, machine in machines.items():
+        _move_in(world, name, machine)
 
 
-def node_reference(cursor: Cursor, cluster: Cluster) -> str | None:
-    """The name of one node, machine or manifest, that exists."""
-    name = object_name(cursor)
-    return name if name is not None and cluster.check(cursor, name, machine=False) else None
+def _add_nodes(worlds: tuple[World, ...], scenario: Scenario, options: RunOptions, streams: Streams) -> None:
+    settings, profile = settings_of(scenario), PROFILES[scenario.profile]
+    for place, spec in enumerate(scenario.nodes):
+        machine = NodeMachine(spec, scenario.containers, settings, profile, streams, skip_quiet=options.skip_quiet)
+        _move_in(worlds[place % len(worlds)], f"node/{spec.name}", machine)
 
+
+def _move_in(world: World, name: str, machine: Machine) -> None:
+    world.add(name, machine)
+    world.schedule(0, name, 0, name, Started())
+
+
+def _least_latency_us(scenario: Scenario, plan: Plan) -> int:
+    """The shortest time that any message takes: what one world does cannot reach another sooner."""
+    latencies = [change.latency_us for _, change in plan.rules if change.latency_us is not None]
+    return min([scenario.network.latency_us, INSIDE_LATENCY_US, *latencies])

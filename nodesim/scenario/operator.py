@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
-from nodesim.apiserver import resource_of
+from nodesim.apiserver.registry import RESOURCES, Resource
+from nodesim.client import WatchSpec
 from nodesim.machine import Answered, Call, ProgramEffect, ProgramEvent, Record, Started, Told
 from nodesim.messages import Create, Delete, Get, Patch, Request
 from nodesim.objects import Document, encode_document, parse_taint
@@ -44,7 +45,7 @@ class Operator:
         self._jobs: deque[_Job] = deque(_create(document) for document in manifests)
         self._at_work: _Job | None = None
         self._asked = 0
-        self.watches = ()
+        self.watches: tuple[WatchSpec, ...] = ()
 
     def handle(self, event: ProgramEvent, now_us: int) -> list[ProgramEffect]:
         """Start, take a step, or go on after an answer."""
@@ -82,9 +83,22 @@ class Operator:
         return [Record("RequestFailed", job.about, fields)]
 
 
+_BY_KIND: Final = {(resource.api_version, resource.kind): resource for resource in RESOURCES}
+
+
+def _resource_of(document: Document) -> Resource:
+    """The resource of a manifest; for a kind that nothing models, the plural that kubectl would guess."""
+    api_version, kind = document["apiVersion"], document["kind"]
+    found = _BY_KIND.get((api_version, kind))
+    if found is not None:
+        return found
+    group, _, version = api_version.rpartition("/")
+    return Resource(plural=f"{kind.lower()}s", kind=kind, group=group, version=version)
+
+
 def _place(document: Document) -> tuple[str, str, str, str]:
     """(plural, namespace, name, how records name it) of a manifest."""
-    resource = resource_of(document.get("apiVersion", ""), document.get("kind", ""))
+    resource = _resource_of(document)
     metadata = document["metadata"]
     name = metadata.get("name") or metadata.get("generateName", "")
     namespace = (metadata.get("namespace") or "default") if resource.namespaced else ""

@@ -24,7 +24,7 @@ from nodesim.scenario.result import RunResult
 from nodesim.scenario.spec import Scenario
 from nodesim.trace.records import TraceRecord, digest, order
 from nodesim.units import SECOND
-from nodesim.world import Transport, VirtualClock, drive
+from nodesim.world import Transport, VirtualClock, driving
 
 STARTUP_US = 60 * SECOND
 """Up to here the cost of a run counts as start-up."""
@@ -80,18 +80,17 @@ class Run:
 
     async def _play(self, clock: VirtualClock, progress: Callable[[int], None] | None) -> None:
         transport = _transport(self.options.transport) if self.options.worlds > 1 else None
-        for until_us in sorted({min(STARTUP_US, self.scenario.duration_us), self.scenario.duration_us}):
-            await drive(
-                self.cluster.worlds,
-                until_us,
-                clock,
-                transport=transport,
-                lookahead_us=self.cluster.lookahead_us,
-                in_tasks=self.options.in_tasks,
-                progress=progress,
-            )
-            if not self._startup_wall:
-                self._startup_wall = time.perf_counter() - self._began
+        async with driving(
+            self.cluster.worlds,
+            clock,
+            transport=transport,
+            lookahead_us=self.cluster.lookahead_us,
+            in_tasks=self.options.in_tasks,
+            progress=progress,
+        ) as advance:
+            await advance(min(STARTUP_US, self.scenario.duration_us))
+            self._startup_wall = time.perf_counter() - self._began
+            await advance(self.scenario.duration_us)
 
     def result(self) -> RunResult:
         """Judge a finished run by its records."""

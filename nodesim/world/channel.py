@@ -1,7 +1,8 @@
 """What is on its way from one actor to another?
 
 A channel is one direction of the talk between two actors: the link below it, its stream of draws, the order in which
-frames arrive (first in, first out), and the frames that TCP holds because the link is cut.
+frames arrive (first in, first out), and the frames that TCP holds because the link is cut.  What is held on one
+connection does not hold back another.
 """
 
 from __future__ import annotations
@@ -20,10 +21,9 @@ HELD_MAX: Final = 10_000
 
 @attrs.define
 class HeldFrame:
-    """A frame that waits for its link: when it was sent, on which connection, and the draw it was given."""
+    """A frame that waits for its link: when it was sent, and the draw it was given."""
 
     sent_us: int
-    connection: int
     draw: int
     frame: bytes
 
@@ -41,7 +41,8 @@ class Channel:
         self.stream: Stream | None = None
         self.last_us = 0
         """When the last frame arrives; the next one does not overtake it."""
-        self.held: deque[HeldFrame] = deque()
+        self.held: dict[int, deque[HeldFrame]] = {}
+        """By connection, those that hold anything."""
 
     def draw(self) -> int:
         """The draw of the next message: one a message on a link with jitter or loss, none (0) on others."""
@@ -51,7 +52,15 @@ class Channel:
             self.stream = self._streams.stream(f"link/{self.source}->{self.destination}")
         return self.stream.draw()
 
+    def hold(self, connection: int, frame: HeldFrame) -> bool:
+        """Keep a frame behind those that wait on its connection; False: there is no room, and all of them are lost."""
+        waiting = self.held.setdefault(connection, deque())
+        if len(waiting) >= HELD_MAX:
+            del self.held[connection]
+            return False
+        waiting.append(frame)
+        return True
+
     def forget(self, connection: int) -> None:
         """The sender closed a connection: what was held on it will not be sent."""
-        if self.held:
-            self.held = deque(held for held in self.held if held.connection != connection)
+        self.held.pop(connection, None)

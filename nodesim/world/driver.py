@@ -1,6 +1,6 @@
 """How does the time of a run pass?
 
-`drive` starts each actor's trio task, then lets one world, or several that are coupled only by messages, take their
+`driving` starts each actor's trio task and lets one world, or several that are coupled only by messages, take their
 turns up to the run's end.  Several worlds advance in windows of the least latency: what one sends inside a window
 arrives after it, so no world can miss anything that belongs into its past.
 """
@@ -8,8 +8,9 @@ arrives after it, so no world can miss anything that belongs into its past.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, Protocol, TypeAlias
 
 import trio
 
@@ -22,6 +23,10 @@ TURNS_AT_ONCE: Final = 2_000
 
 STILL_MAX: Final = 2_000_000
 """Turns at one instant after which the world says who keeps it there.  5,000 nodes registering at once take 50,000."""
+
+
+Advance: TypeAlias = Callable[[int], Awaitable[None]]
+"""Lets the time pass up to an instant (us, inclusive)."""
 
 
 class Transport(Protocol):
@@ -40,21 +45,20 @@ class Transport(Protocol):
         ...
 
 
-async def drive(
+@asynccontextmanager
+async def driving(
     worlds: Sequence[World],
-    until_us: int,
     clock: VirtualClock,
     *,
     transport: Transport | None = None,
     lookahead_us: int = 0,
     in_tasks: bool = False,
     progress: Callable[[int], None] | None = None,
-) -> None:
-    """Run to an instant (us, inclusive).
+) -> AsyncIterator[Advance]:
+    """Start every actor's task; the value lets the time pass up to an instant (us, inclusive).
 
     Args:
         worlds: one, or several with a `transport` and their `lookahead_us` (the least latency between them).
-        until_us: the last instant that happens.
         clock: trio's clock of this run.
         transport: what couples several worlds.
         lookahead_us: the width of their windows.
@@ -66,12 +70,12 @@ async def drive(
         TimeStandsStill: actors wake each other for ever at one instant.
         NotRunnable: a frame for an actor that lives in none of the worlds.
     """
-    async with trio.open_nursery() as nursery:
-        for world in worlds:
-            for home in world.homes.values():
-                home.open_mailbox()
-                nursery.start_soon(home.live, name=home.name)
-        run = _Run(clock, in_tasks, progress)
+    run = _Run(clock, in_tasks, progress)
+    if transport is not None:
+        for place, world in enumerate(worlds):
+            transport.join(place, sorted(world.homes))
+
+    async def advance(until_us: int) -> None:
         if transport is None:
             (world,) = worlds
             await run.world(world, until_us)
@@ -80,6 +84,13 @@ async def drive(
             await _windows(worlds, until_us, transport, lookahead_us, run)
         for world in worlds:
             world.now_us = until_us
+
+    async with trio.open_nursery() as nursery:
+        for world in worlds:
+            for home in world.homes.values():
+                home.open_mailbox()
+                nursery.start_soon(home.live, name=home.name)
+        yield advance
         nursery.cancel_scope.cancel()
 
 
@@ -119,8 +130,6 @@ class _Run:
 
 async def _windows(worlds: Sequence[World], until_us: int, transport: Transport, lookahead_us: int, run: _Run) -> None:
     assert lookahead_us > 0, "worlds without latency between them cannot be told apart"
-    for place, world in enumerate(worlds):
-        transport.join(place, sorted(world.homes))
     while True:
         heads = [head for world in worlds if (head := world.next_us()) is not None]
         if not heads or min(heads) > until_us:

@@ -35,11 +35,11 @@ def any_message(draw: st.DrawFn) -> Any:
 
 @given(any_message(), st.text(max_size=10), st.integers(0, 2**40), st.text(max_size=10))
 def test_a_message_survives_the_wire(message: Any, source: str, number: int, cause: str) -> None:
-    """Decoding an encoded frame gives the same message and envelope."""
-    envelope = decode(encode(source, "apiserver", message, number, number + 1, number + 2, cause))
-    assert envelope.message == message
-    assert (envelope.source, envelope.destination, envelope.cause) == (source, "apiserver", cause)
-    assert (envelope.id, envelope.in_reply_to, envelope.connection) == (number, number + 1, number + 2)
+    """Decoding an encoded frame gives the same message and frame."""
+    frame = decode(encode(source, "apiserver", message, number, number + 1, number + 2, cause))
+    assert frame.message == message
+    assert (frame.source, frame.destination, frame.cause) == (source, "apiserver", cause)
+    assert (frame.id, frame.in_reply_to, frame.connection) == (number, number + 1, number + 2)
 
 
 @given(any_message())
@@ -72,34 +72,40 @@ def _frame(*parts: Any) -> bytes:
     return bytes(msgpack.packb(list(parts)))
 
 
-GET = msgpack.packb(["nodes", "", "w0"])
-GET_KIND = REGISTRY.index(messages.Get)
+GET = REGISTRY.index(messages.Get)
 CORPUS = {
     "empty": b"",
     "one byte": b"\xc1",
     "a number": b"\x07",
     "a map": msgpack.packb({"v": 1}),
     "too few parts": _frame(1, 2, 3),
-    "another version": _frame(2, GET_KIND, "a", "b", 1, 0, 0, "", GET),
-    "version true": _frame(True, GET_KIND, "a", "b", 1, 0, 0, "", GET),
-    "unknown kind": _frame(1, 99, "a", "b", 1, 0, 0, "", GET),
-    "kind minus one": _frame(1, -1, "a", "b", 1, 0, 0, "", GET),
-    "kind a string": _frame(1, "Get", "a", "b", 1, 0, 0, "", GET),
-    "source a number": _frame(1, GET_KIND, 5, "b", 1, 0, 0, "", GET),
-    "id a string": _frame(1, GET_KIND, "a", "b", "7", 0, 0, "", GET),
-    "body a string": _frame(1, GET_KIND, "a", "b", 1, 0, 0, "", "x"),
-    "body not msgpack": _frame(1, GET_KIND, "a", "b", 1, 0, 0, "", b"\xc1"),
-    "body a map": _frame(1, GET_KIND, "a", "b", 1, 0, 0, "", msgpack.packb({})),
-    "body too short": _frame(1, GET_KIND, "a", "b", 1, 0, 0, "", msgpack.packb(["nodes"])),
-    "field of another type": _frame(1, GET_KIND, "a", "b", 1, 0, 0, "", msgpack.packb(["nodes", "", 7])),
-    "field null": _frame(1, GET_KIND, "a", "b", 1, 0, 0, "", msgpack.packb(["nodes", None, "w0"])),
+    "another version": _frame(2, GET, "a", "b", 1, 0, 0, "", "nodes", "", "w0"),
+    "version true": _frame(True, GET, "a", "b", 1, 0, 0, "", "nodes", "", "w0"),
+    "version 1.0": _frame(1.0, GET, "a", "b", 1, 0, 0, "", "nodes", "", "w0"),
+    "unknown kind": _frame(1, 99, "a", "b", 1, 0, 0, "", "nodes", "", "w0"),
+    "kind minus one": _frame(1, -1, "a", "b", 1, 0, 0, "", "nodes", "", "w0"),
+    "kind a string": _frame(1, "Get", "a", "b", 1, 0, 0, "", "nodes", "", "w0"),
+    "kind a list": _frame(1, [GET], "a", "b", 1, 0, 0, "", "nodes", "", "w0"),
+    "kind true": _frame(1, True, "a", "b", 1, 0, 0, ""),
+    "source a number": _frame(1, GET, 5, "b", 1, 0, 0, "", "nodes", "", "w0"),
+    "destination null": _frame(1, GET, "a", None, 1, 0, 0, "", "nodes", "", "w0"),
+    "id a string": _frame(1, GET, "a", "b", "7", 0, 0, "", "nodes", "", "w0"),
+    "id true": _frame(1, GET, "a", "b", True, 0, 0, "", "nodes", "", "w0"),
+    "connection a float": _frame(1, GET, "a", "b", 1, 0, 0.0, "", "nodes", "", "w0"),
+    "cause bytes": _frame(1, GET, "a", "b", 1, 0, 0, b"", "nodes", "", "w0"),
+    "too few fields": _frame(1, GET, "a", "b", 1, 0, 0, "", "nodes"),
+    "too many fields": _frame(1, GET, "a", "b", 1, 0, 0, "", "nodes", "", "w0", ""),
+    "field of another type": _frame(1, GET, "a", "b", 1, 0, 0, "", "nodes", "", 7),
+    "field null": _frame(1, GET, "a", "b", 1, 0, 0, "", "nodes", None, "w0"),
+    "list with a string": _frame(1, REGISTRY.index(messages.Listed), "a", "b", 1, 0, 0, "", ["x"], "7"),
     "deep nesting": b"\x91" * 100_000,
     "huge array header": b"\xdd\xff\xff\xff\xff",
     "huge map header": b"\xdf\xff\xff\xff\xff",
     "huge string header": b"\xdb\xff\xff\xff\xff",
     "extension": msgpack.packb(msgpack.ExtType(5, b"x")),
-    "timestamp": _frame(1, GET_KIND, msgpack.Timestamp(1, 2), "b", 1, 0, 0, "", GET),
-    "bad utf-8": b"\x99\x01\x06\xa1\xff\xa1b\x01\x00\x00\xa0\xc4\x00",
+    "extension as a field": _frame(1, GET, "a", "b", 1, 0, 0, "", "nodes", "", msgpack.ExtType(5, b"x")),
+    "timestamp": _frame(1, GET, msgpack.Timestamp(1, 2), "b", 1, 0, 0, "", "nodes", "", "w0"),
+    "bad utf-8": b"\x9b\x01\x06\xa1\xff\xa1b\x01\x00\x00\xa0\xa5nodes\xa0\xa2w0",
     "trailing bytes": encode("a", "b", messages.Ping()) + b"\x00",
 }
 

@@ -18,7 +18,7 @@ FULL = (1 << 64) - 1
         (Link(1000, jitter_us=500), 0xFFFFFFFF, 1_001_500),
         (Link(1000, jitter_us=500), 0x80000000, 1_001_250),
         (Link(1000, loss_ppm=10_000), FULL, 1_001_000),
-        (Link(1000, loss_ppm=1_000_000), 0, 1_001_000 + RETRANSMIT_US * (2**15 - 1)),
+        (Link(1000, loss_ppm=1_000_000), 0, 1_001_000 + RETRANSMIT_US * (2**9 - 1)),
         (Link(1000, cut="drop"), 0, HELD),
         (Link(1000, cut="refuse"), 0, REFUSED),
     ],

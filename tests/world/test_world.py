@@ -15,7 +15,7 @@ from nodesim.net import Link, LinkChange, Topology
 from nodesim.streams import Streams
 from nodesim.trace.records import TraceRecord, order
 from nodesim.units import MILLISECOND, SECOND
-from nodesim.world import VirtualClock, World, drive, driver
+from nodesim.world import VirtualClock, World, driver, driving
 from nodesim.world.channel import HELD_MAX
 from transports.memory import MemoryTransport
 
@@ -54,8 +54,18 @@ def world_of(link: Link | None = None, **handles: Handle) -> tuple[World, dict[s
 
 def play(world: World, until_us: int = 100 * SECOND, **options: Any) -> None:
     """Drive one world in its own trio."""
+    play_all([world], until_us, **options)
+
+
+def play_all(worlds: list[World], until_us: int, **options: Any) -> None:
+    """Drive worlds in a trio of their own."""
     clock = VirtualClock()
-    trio.run(lambda: drive([world], until_us, clock, **options), clock=clock)
+
+    async def main() -> None:
+        async with driving(worlds, clock, **options) as advance:
+            await advance(until_us)
+
+    trio.run(main, clock=clock)
 
 
 def test_frames_of_one_sender_arrive_in_order_whatever_their_jitter() -> None:
@@ -105,7 +115,7 @@ def test_entries_of_one_instant_go_by_origin_then_by_its_count() -> None:
 
 
 def test_records_name_their_cause() -> None:
-    """The cause is the turn's last record, else what the frame came with; timers carry a record directly before them."""
+    """The cause is the turn's last record, else what the frame came with; timers carry one directly before them."""
 
     def kubelet(event: Any, now_us: int) -> list[Any]:
         if isinstance(event, Started):
@@ -135,6 +145,22 @@ def test_a_cut_holds_what_is_sent_until_tcp_tries_again() -> None:
     play(world)
     got = [(t, e.message.name) for t, e in machines["apiserver"].seen if isinstance(e, Frame)]
     assert got == [(22_601 * MILLISECOND, "one"), (22_601 * MILLISECOND, "two")]  # 10 s + 200 ms * (2**6 - 1) + 1 ms
+
+
+def test_what_is_held_on_one_connection_does_not_hold_back_another() -> None:
+    """A client that dialed anew after the cut is served while its old connection's bytes still wait."""
+
+    def server(event: Any, now_us: int) -> list[Any]:
+        if isinstance(event, Started):
+            return [SetTimer(1, 10 * SECOND), SetTimer(2, 31 * SECOND)]
+        return [Send("node/w0", Ping(), connection=event.key)]
+
+    world, machines = world_of(w0=mute, apiserver=server)
+    world.schedule_rule(5 * SECOND, LinkChange(("w0",), ("from-control-plane",), cut="drop"))
+    world.schedule_rule(30 * SECOND, LinkChange(("w0",), ("from-control-plane",), cut=""))
+    play(world)
+    got = [(t, e.connection) for t, e in machines["w0"].seen if isinstance(e, Frame)]
+    assert got == [(31_001 * MILLISECOND, 2), (35_401 * MILLISECOND, 1)]
 
 
 def test_what_opens_or_closes_a_connection_is_lost_in_a_cut() -> None:
@@ -281,9 +307,7 @@ def test_two_coupled_worlds_and_task_mode_give_the_same_records_as_one() -> None
     other, _ = world_of(link, w1=gossip("w1"), w2=gossip("w2"))
     cut(one)
     cut(other)
-    clock = VirtualClock()
-    transport = MemoryTransport()
-    trio.run(lambda: drive([one, other], 1 * SECOND, clock, transport=transport, lookahead_us=1000), clock=clock)
+    play_all([one, other], 1 * SECOND, transport=MemoryTransport(), lookahead_us=1000)
     runs.append(traced([one, other]))
     assert len(runs[0]) > 1000
     assert runs[0] == runs[1]

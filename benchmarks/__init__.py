@@ -1,0 +1,1 @@
+"""What does nodesim cost?  Figures as ratios, measured side by side in one run."""

@@ -1,0 +1,111 @@
+"""What does one lease renewal cost through the whole house, beside the bare loop?
+
+The full path: kubelet timer, connection, msgpack, link, API store, reply, watch event to the node controller, its
+cache, its pass every 5 s.  Start-up (to t = 60 s: registrations, first leases) is left out on both sides; the rounds of
+nodesim and of the yardstick alternate in one process, and the least of each counts, because machines are noisy.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import Final
+
+import attrs
+import trio
+
+from benchmarks.bare import BareLoop
+from nodesim.scenario.cluster import Cluster, build
+from nodesim.scenario.options import RunOptions
+from nodesim.scenario.plan import plan_of
+from nodesim.scenario.runner import STARTUP_US
+from nodesim.spec import NodeSpec, Scenario
+from nodesim.units import SECOND
+from nodesim.world import VirtualClock, driving, spare_the_collector
+
+NODES: Final = (100, 1_000, 5_000)
+RENEWALS_A_ROUND: Final = 10_000
+ROUNDS: Final = 6
+
+
+@attrs.frozen
+class Cost:
+    """Microseconds a renewal, the least of all rounds, for one number of nodes."""
+
+    nodes: int
+    full_us: float
+    bare_us: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times the bare loop the full path costs."""
+        return self.full_us / self.bare_us
+
+
+def quiet_cluster(nodes: int) -> Cluster:
+    """A cluster of quiet nodes without any pods."""
+    specs = tuple(NodeSpec(name=f"node-{number}") for number in range(nodes))
+    scenario = Scenario(name="quiet", nodes=specs, duration_us=24 * 3600 * SECOND)
+    return build(scenario, plan_of(scenario), RunOptions())
+
+
+def measure(nodes: int, rounds: int = ROUNDS) -> Cost:
+    """Alternate rounds of both sides over the same virtual time."""
+    return trio.run(_measure, nodes, rounds)
+
+
+async def _measure(nodes: int, rounds: int) -> Cost:
+    cluster, bare = quiet_cluster(nodes), BareLoop(nodes)
+    full_us = bare_us = float("inf")
+    window_us = max(RENEWALS_A_ROUND * 10 * SECOND // nodes, 20 * SECOND)
+    until_us = STARTUP_US
+    async with driving(cluster.worlds, VirtualClock()) as advance:
+        await advance(until_us)
+        bare.run(until_us)
+        spare_the_collector()
+        for _ in range(rounds):
+            until_us += window_us
+            before = cluster.server.renewals
+            began = time.perf_counter()
+            await advance(until_us)
+            wall = time.perf_counter() - began
+            full_us = min(full_us, wall * 1e6 / (cluster.server.renewals - before))
+            before = bare.renewals
+            wall = bare.run(until_us)
+            bare_us = min(bare_us, wall * 1e6 / (bare.renewals - before))
+    return Cost(nodes, full_us, bare_us)
+
+
+def run_quietly(nodes: int, until_us: int) -> None:
+    """Only run a quiet cluster."""
+
+    async def main() -> None:
+        async with driving(quiet_cluster(nodes).worlds, VirtualClock()) as advance:
+            await advance(until_us)
+
+    trio.run(main)
+
+
+def peak_megabytes(nodes: int) -> float:
+    """Peak memory of a fresh process that runs this many nodes for three minutes, in MB (10**6 bytes)."""
+    program = (
+        "import resource; from benchmarks.heartbeats import run_quietly;"
+        f"run_quietly({nodes}, 180_000_000);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return int(done.stdout) * 1024 / 1e6
+
+
+def report() -> None:
+    """Print the cost table."""
+    print("One lease renewal through the full path, beside a bare heap loop with msgpack (least of alternating rounds)")
+    print(f"{'nodes':>7} {'full us':>9} {'bare us':>9} {'ratio':>7}")
+    costs = [measure(nodes) for nodes in NODES]
+    for cost in costs:
+        print(f"{cost.nodes:>7,} {cost.full_us:>9.1f} {cost.bare_us:>9.1f} {cost.ratio:>7.2f}")
+    first, last = costs[0], costs[-1]
+    growth = (last.full_us / first.full_us) / (last.bare_us / first.bare_us)
+    print(f"growth from {first.nodes} to {last.nodes:,} nodes: {growth:.2f} times that of the loop (at most 1.3)")
+    print(f"peak memory at {last.nodes:,} nodes: {peak_megabytes(last.nodes):.0f} MB (at most 400)")

@@ -1,0 +1,87 @@
+"""What does a delete do to an object: mark it, remove it, both, or nothing?
+
+There is no timer here: a deletionTimestamp that has passed deletes nothing; the kubelet (or a force) does.
+Sources: pkg/registry/core/pod/strategy.go `CheckGracefulDelete`; apiserver pkg/registry/rest/delete.go `BeforeDelete`;
+pkg/registry/generic/registry/store.go `Delete`, `markAsDeleting`, `ShouldDeleteDuringUpdate`.
+"""
+
+from __future__ import annotations
+
+from nodesim.objects import Document, whole_second
+from nodesim.units import SECOND
+from nodesim.values import value
+
+
+@value
+class Deletion:
+    """What to do: first write `marked` (None: write nothing), then, if `removed`, take the object away."""
+
+    marked: Document | None
+    removed: bool
+
+
+def delete_pod(pod: Document, grace_seconds: int | None, now_us: int, *, never_in_past: bool) -> Deletion:
+    """A delete of a pod.
+
+    With grace 0 the pod is marked and then removed: two revisions.  `never_in_past` (from 1.33): a shortened
+    deletionTimestamp does not lie before now.
+    """
+    if grace_seconds is not None and grace_seconds < 0:
+        grace_seconds = 1
+    finalized = not pod["metadata"].get("finalizers")
+    if pod["metadata"].get("deletionTimestamp") is None:
+        grace = _grace_of(pod, grace_seconds)
+        marked = _marked(pod, whole_second(now_us + grace * SECOND), grace, first=True)
+        return Deletion(marked, removed=grace == 0 and finalized)
+    held = pod["metadata"].get("deletionGracePeriodSeconds")
+    if not held:
+        return Deletion(None, removed=finalized)
+    if grace_seconds is None or grace_seconds >= held:
+        return Deletion(None, removed=False)
+    until_us = pod["metadata"]["deletionTimestamp"] - (held - grace_seconds) * SECOND
+    grace = grace_seconds
+    if never_in_past and until_us < now_us:
+        until_us = whole_second(now_us)
+        grace = min(grace, 1)
+    return Deletion(_marked(pod, until_us, grace, first=False), removed=grace == 0 and finalized)
+
+
+def delete_other(document: Document, now_us: int) -> Deletion:
+    """A delete of an object without a grace period: removed at once, or only marked while it has finalizers."""
+    if not document["metadata"].get("finalizers"):
+        return Deletion(None, removed=True)
+    if document["metadata"].get("deletionTimestamp") is not None:
+        return Deletion(None, removed=False)
+    return Deletion(_marked(document, whole_second(now_us), 0, first=True), removed=False)
+
+
+def is_finished(old: Document, new: Document) -> bool:
+    """An update removes the object when deletion was asked for, no grace is left and the last finalizer went."""
+    metadata = old["metadata"]
+    return (
+        metadata.get("deletionTimestamp") is not None
+        and metadata.get("deletionGracePeriodSeconds") == 0
+        and not new["metadata"].get("finalizers")
+    )
+
+
+def _grace_of(pod: Document, asked_seconds: int | None) -> int:
+    """The grace of a first delete: nobody needs time who does not run."""
+    spec = pod.get("spec") or {}
+    if not spec.get("nodeName") or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return 0
+    grace = spec.get("terminationGracePeriodSeconds") if asked_seconds is None else asked_seconds
+    if grace is None:
+        return 0
+    return grace if grace >= 0 else 1
+
+
+def _marked(document: Document, until_us: int, grace_seconds: int, *, first: bool) -> Document:
+    metadata = {
+        **document["metadata"],
+        "deletionTimestamp": until_us,
+        "deletionGracePeriodSeconds": grace_seconds,
+    }
+    if first and metadata.get("generation"):
+        metadata["generation"] += 1
+    return {**document, "metadata": metadata}

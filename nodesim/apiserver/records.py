@@ -1,0 +1,112 @@
+"""What does the trace say of a write?
+
+Objects are recorded by a short summary, and only when it changed; events by their reason; leases only when heartbeats
+are asked for.  `docs/records.md` has the list.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from nodesim.apiserver.registry import CLUSTER_KINDS, Resource
+from nodesim.apiserver.store import Change, Stored
+from nodesim.machine import Fields, Record
+from nodesim.objects import Document, controller_of, object_ref, parse_taint
+
+_UNRECORDED: Final = ("Lease", "Event")
+
+
+def record_of(resource: Resource, change: Change, by: str, verb: str, *, heartbeats: bool) -> Record | None:
+    """The record of a change made by `by`; None where the trace does not speak of it."""
+    if resource.kind == "Event":
+        return None if change.type == "DELETED" else _event_record(change.new.document)
+    if resource.kind == "Lease":
+        return _lease_record(change, by) if heartbeats and change.type != "DELETED" else None
+    document = change.new.document
+    where, uid = object_ref(document), document["metadata"]["uid"]
+    if change.type == "DELETED":
+        return Record("ObjectDeleted", where, {"by": by, "uid": uid})
+    state = _summary_of(resource, change.new)
+    if change.old is None:
+        return Record("ObjectCreated", where, {"by": by, "uid": uid, "state": dict(state)})
+    before = _summary_of(resource, change.old)
+    changed = {name: item for name, item in state.items() if item != before[name]}
+    if not changed:
+        return None
+    return Record("ObjectModified", where, {"by": by, "uid": uid, "verb": verb, "state": changed})
+
+
+def summary(kind: str, document: Document) -> Fields:
+    """What records say of an object, whole."""
+    assert kind not in _UNRECORDED
+    metadata = document["metadata"]
+    labels = metadata.get("labels") or {}
+    spec, status = document.get("spec") or {}, document.get("status") or {}
+    match kind:
+        case "Node":
+            return {
+                "conditions": {
+                    item["type"]: {"status": item.get("status") or "", "reason": item.get("reason") or ""}
+                    for item in status.get("conditions") or ()
+                },
+                "taints": [str(parse_taint(taint)) for taint in spec.get("taints") or ()],
+                "unschedulable": bool(spec.get("unschedulable")),
+                "labels": labels,
+            }
+        case "Pod":
+            return {
+                "node": spec.get("nodeName") or "",
+                "phase": status.get("phase") or "",
+                "ready": _is_ready(status),
+                "reason": status.get("reason") or "",
+                "deletion_us": metadata.get("deletionTimestamp"),
+                "grace_seconds": metadata.get("deletionGracePeriodSeconds"),
+                "labels": labels,
+                "owner": owner_ref(metadata),
+            }
+        case "ReplicaSet":
+            return {
+                "replicas": spec["replicas"],
+                "ready_replicas": status.get("readyReplicas") or 0,
+                "labels": labels,
+                "owner": owner_ref(metadata),
+            }
+        case _:
+            return {"labels": labels, "owner": owner_ref(metadata)}
+
+
+def owner_ref(metadata: dict[str, Any]) -> str:
+    """The controlling owner as `Kind/namespace/name`, `Kind/name` of a cluster-wide one, "" where there is none."""
+    owner = controller_of(metadata)
+    if owner is None:
+        return ""
+    namespace = "" if owner.kind in CLUSTER_KINDS else metadata.get("namespace") or ""
+    return f"{owner.kind}/{namespace}/{owner.name}" if namespace else f"{owner.kind}/{owner.name}"
+
+
+def _is_ready(status: dict[str, Any]) -> bool:
+    return any(item["type"] == "Ready" and item.get("status") == "True" for item in status.get("conditions") or ())
+
+
+def _summary_of(resource: Resource, stored: Stored) -> Fields:
+    if stored.summary is None:
+        stored.summary = summary(resource.kind, stored.document)
+    return stored.summary
+
+
+def _event_record(event: Document) -> Record:
+    about = event["involvedObject"]
+    namespace = about.get("namespace")
+    fields = {
+        "component": (event.get("source") or {}).get("component") or event.get("reportingComponent") or "",
+        "type": event.get("type") or "",
+        "message": event.get("message") or "",
+        "count": event.get("count") or 1,
+    }
+    where = f"{about['kind']}/{namespace}/{about['name']}" if namespace else f"{about['kind']}/{about['name']}"
+    return Record(event.get("reason") or "Event", where, fields)
+
+
+def _lease_record(change: Change, by: str) -> Record:
+    document = change.new.document
+    return Record("LeaseRenewed", object_ref(document), {"by": by, "renew_us": document["spec"].get("renewTime")})

@@ -1,0 +1,283 @@
+"""What does the API server do with a frame?
+
+It answers requests on open connections, remembers every object, and tells those who watch.  It is a machine: nothing
+happens in it but by an event.
+
+How it works.  `handle` sorts frames by connection and kind.  Reads are answered from the store; writes (`Writes`) give
+an outcome, which becomes, change by change, its record and the watch events that follow from it; the answer goes out
+with the last change, before that change's events.  One path is short, because it is nine of ten requests: a lease in
+which only renewTime differs from the stored one needs no rule, so `_renew` does without the rest.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from nodesim.apiserver import failures
+from nodesim.apiserver.connections import Connections
+from nodesim.apiserver.reading import find_one, find_resource
+from nodesim.apiserver.records import record_of
+from nodesim.apiserver.registry import BY_PLURAL
+from nodesim.apiserver.selection import parse_selection
+from nodesim.apiserver.store import Change, Store, Stored
+from nodesim.apiserver.watching import Watcher, Watches
+from nodesim.apiserver.writes import Outcome, Writes
+from nodesim.errors import FrameError
+from nodesim.machine import Frame, MachineEffect, MachineEvent, Send, Started, TimerFired, Told, Undelivered
+from nodesim.messages import (
+    Accept,
+    Bind,
+    Close,
+    Create,
+    Delete,
+    Dial,
+    Done,
+    Failure,
+    Get,
+    List,
+    Listed,
+    Patch,
+    Ping,
+    Pong,
+    Reset,
+    Unwatch,
+    Update,
+    Watch,
+)
+from nodesim.objects import decode_document, encode_document
+from nodesim.profiles import Profile, Settings
+
+_VERBS = {Create: "create", Update: "update", Patch: "patch", Bind: "bind", Delete: "delete"}
+_LEASES = BY_PLURAL["leases"]
+_KUBELETS = "node/"
+
+
+class ApiServer:
+    """The store behind Kubernetes' API and those who watch it; the actor `apiserver`."""
+
+    def __init__(self, settings: Settings, profile: Profile, *, record_heartbeats: bool = False) -> None:
+        self._record_heartbeats = record_heartbeats
+        self._store = Store()
+        self._writes = Writes(self._store, settings, profile)
+        self._writes.start()
+        self._leases = self._store.objects("leases")
+        self._connections = Connections()
+        self._watches = Watches(settings.watch_history_us, self._store.version)
+        self.renewals = 0
+        """Lease updates that changed something."""
+        self.status_posts = 0
+        """Writes to nodes/status by kubelets that changed something."""
+        self.watch_events = 0
+        """Watch events sent."""
+
+    def __repr__(self) -> str:
+        """Its counters."""
+        return f"<ApiServer version={self._store.version} renewals={self.renewals} watch_events={self.watch_events}>"
+
+    def handle(self, event: MachineEvent, now_us: int) -> list[MachineEffect]:
+        """One frame in; the answer, the watch events and the records that follow from it out."""
+        if type(event) is Frame:
+            source = event.source
+            connections = self._connections
+            if connections.open.get(source) != event.connection:
+                return self._on_closed(event)
+            if connections.unheard and type(event.message) is not Dial:
+                connections.unheard.discard(source)
+            message = event.message
+            if type(message) is Update and message.resource == "leases":
+                effects = self._renew(event, message, now_us)
+                if effects is not None:
+                    return effects
+            return self._on_open(event, now_us)
+        if isinstance(event, Undelivered):
+            self._forget(event.destination, event.connection)
+            return []
+        if isinstance(event, Started):
+            self._connections = Connections()
+            self._watches.restart(self._store.version)
+            return []
+        if isinstance(event, Frame | TimerFired | Told):
+            return []
+        assert_never(event)
+
+    # --- connections ------------------------------------------------------------------------------------------------
+
+    def _on_closed(self, frame: Frame) -> list[MachineEffect]:
+        """A frame on a connection that is not open: a dial, or something to be refused."""
+        if isinstance(frame.message, Close | Reset):
+            return []
+        if isinstance(frame.message, Dial) and self._connections.dial(frame.source, frame.connection):
+            self._watches.close_all(frame.source)
+            return [Send(frame.source, Accept(), connection=frame.connection)]
+        return [Send(frame.source, Reset(), connection=frame.connection)]
+
+    def _forget(self, client: str, connection: int) -> None:
+        if self._connections.forget(client, connection):
+            self._watches.close_all(client)
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    def _on_open(self, frame: Frame, now_us: int) -> list[MachineEffect]:
+        message = frame.message
+        match message:
+            case Dial():
+                return [Send(frame.source, Accept(), connection=frame.connection)]
+            case Close() | Reset():
+                self._forget(frame.source, frame.connection)
+                return []
+            case Ping():
+                return [_reply(frame, Pong())]
+            case Get():
+                return [_reply(frame, self._get(message))]
+            case List():
+                return [_reply(frame, self._list(message))]
+            case Watch():
+                return self._watch(frame, message)
+            case Unwatch():
+                self._watches.close(frame.source, message.watch)
+                return [_reply(frame, Done(200, b"", str(self._store.version)))]
+            case Create():
+                return self._publish(frame, self._writes.create(message, now_us), now_us)
+            case Update():
+                return self._publish(frame, self._writes.update(message, now_us), now_us)
+            case Patch():
+                return self._publish(frame, self._writes.patch(message, now_us), now_us)
+            case Bind():
+                return self._publish(frame, self._writes.bind(message, now_us), now_us)
+            case Delete():
+                return self._publish(frame, self._writes.delete(message, now_us), now_us)
+            case _:
+                return []  # An answer; nothing was asked.
+
+    def _get(self, request: Get) -> Done | Failure:
+        resource = find_one(request.resource, request.namespace, request.name)
+        if isinstance(resource, Failure):
+            return resource
+        stored = self._store.get(resource, request.namespace, request.name)
+        if stored is None:
+            return failures.not_found(resource, request.name)
+        return Done(200, stored.packed, str(stored.version))
+
+    def _list(self, request: List) -> Listed | Failure:
+        resource = find_resource(request.resource)
+        if isinstance(resource, Failure):
+            return resource
+        try:
+            selection = parse_selection(resource, request.fields, request.labels)
+        except ValueError as broken:
+            return failures.bad_request(str(broken))
+        found = self._store.candidates(resource, request.namespace, selection.equalities())
+        if not selection.everything:
+            found = [stored for stored in found if selection.matches(stored)]
+        return Listed(tuple(stored.packed for stored in found), str(self._store.version))
+
+    def _watch(self, frame: Frame, request: Watch) -> list[MachineEffect]:
+        """Answer, then what happened since the version that the client has seen, then whatever comes."""
+        resource = find_resource(request.resource)
+        if isinstance(resource, Failure):
+            return [_reply(frame, resource)]
+        try:
+            selection = parse_selection(resource, request.fields, request.labels)
+            version = _version(request.resource_version) or self._store.version
+        except ValueError as broken:
+            return [_reply(frame, failures.bad_request(str(broken)))]
+        history = self._watches.of[resource.plural].history
+        missed = history.since(version)
+        if missed is None:
+            return [_reply(frame, failures.expired(version, history.oldest))]
+        watcher = Watcher(frame.source, frame.connection, frame.id, resource, request.namespace, selection)
+        self._watches.open(watcher)
+        effects: list[MachineEffect] = [_reply(frame, Done(200, b"", str(version)))]
+        for change in missed:
+            event = watcher.event(change)
+            if event is not None:
+                self.watch_events += 1
+                effects.append(watcher.send(event))
+        return effects
+
+    # --- writes -----------------------------------------------------------------------------------------------------
+
+    def _publish(self, frame: Frame, outcome: Outcome | Failure, now_us: int) -> list[MachineEffect]:
+        """Per change its record, then what follows from it; the answer goes with the last change."""
+        if isinstance(outcome, Failure):
+            return [_reply(frame, outcome)]
+        resource, message = outcome.resource, frame.message
+        effects: list[MachineEffect] = []
+        verb = _VERBS[type(message)]
+        last = len(outcome.changes) - 1
+        for place, change in enumerate(outcome.changes):
+            record = record_of(resource, change, frame.source, verb, heartbeats=self._record_heartbeats)
+            if record is not None:
+                effects.append(record)
+            if place == last:
+                effects.append(_reply(frame, outcome.answer))
+            self.watch_events += self._watches.publish(resource, change, now_us, effects)
+        if not outcome.changes:
+            effects.append(_reply(frame, outcome.answer))
+        elif resource is _LEASES:
+            self.renewals += outcome.changes[0].type == "MODIFIED"
+        elif isinstance(message, Update | Patch) and message.subresource == "status" and resource.plural == "nodes":
+            self.status_posts += frame.source.startswith(_KUBELETS)
+        return effects
+
+    def _renew(self, frame: Frame, request: Update, now_us: int) -> list[MachineEffect] | None:
+        """The short path: a lease of which only renewTime is new.  None: not such a one, nothing was done.
+
+        That the document equals the stored one in everything else (uid and resourceVersion, too) is all that
+        preconditions, strategy and validation could ask for.  The new document is made from the stored one, so that
+        no other type of number slips in as equal.
+        """
+        key = (request.namespace, request.name)
+        old = self._leases.get(key)
+        if old is None or request.subresource or self._record_heartbeats:
+            return None
+        try:
+            document = decode_document(request.document)
+        except FrameError:
+            return None
+        before = old.document
+        spec, spec_before = document.get("spec"), before["spec"]
+        if type(spec) is not dict:
+            return None
+        renewed = spec.get("renewTime")
+        renewed_before = spec_before.get("renewTime")
+        if type(renewed) is not int or renewed == renewed_before or renewed_before is None:
+            return None
+        spec["renewTime"] = renewed_before
+        if document != before:
+            return None
+        store = self._store
+        version = store.next_version(now_us)
+        text = str(version)
+        document = {
+            **before,
+            "metadata": {**before["metadata"], "resourceVersion": text},
+            "spec": {**spec_before, "renewTime": renewed},
+        }
+        packed = encode_document(document)
+        new = Stored(old.namespace, old.name, version, packed, document)
+        store.renew(self._leases, key, new)
+        old.parsed = None  # The history keeps bytes only: thousands of heartbeats stay small.
+        self.renewals += 1
+        answer = Done(200, b"" if request.brief else packed, text)
+        effects: list[MachineEffect] = [Send(frame.source, answer, 0, frame.id, frame.connection)]
+        self.watch_events += self._watches.publish(_LEASES, Change("MODIFIED", new, old), now_us, effects)
+        return effects
+
+
+def _reply(frame: Frame, answer: Done | Listed | Failure | Pong) -> Send:
+    return Send(frame.source, answer, 0, frame.id, frame.connection)
+
+
+def _version(text: str) -> int:
+    """A resourceVersion of a request; "" is 0.
+
+    Raises:
+        ValueError: not a decimal number.
+    """
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= 20):
+        msg = f"invalid resource version {text!r:.40}"
+        raise ValueError(msg)
+    return int(text)

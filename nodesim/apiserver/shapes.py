@@ -1,0 +1,190 @@
+"""Can a document be read as an object of its kind?
+
+The server is the edge: what it lets in, machines read through views without further checks.  So the fields that views,
+controllers and this server read must have their types; all others may hold any JSON.  A null counts as absent.
+Source of the fields: api/core/v1, api/coordination/v1, api/apps/v1 types.go.
+
+A shape is a type, `QUANTITY`, a one-item list (a list of that), or a map of field -> shape; a field that ends in `!`
+must be there, and `*` stands for all fields.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+from nodesim.objects import Document
+from nodesim.units import quantity_milli
+
+Shape: TypeAlias = Any
+"""Nested as the documents are, hence `Any`."""
+
+QUANTITY: Final = "quantity"
+
+_STRINGS: Final[Shape] = {"*": str}
+_QUANTITIES: Final[Shape] = {"*": QUANTITY}
+_METADATA: Final[Shape] = {
+    "name": str,
+    "generateName": str,
+    "namespace": str,
+    "uid": str,
+    "resourceVersion": str,
+    "labels": _STRINGS,
+    "annotations": _STRINGS,
+    "finalizers": [str],
+    "ownerReferences": [{"apiVersion": str, "kind!": str, "name!": str, "uid": str, "controller": bool}],
+}
+_CONDITION: Final[Shape] = {
+    "type!": str,
+    "status": str,
+    "reason": str,
+    "message": str,
+    "lastHeartbeatTime": int,
+    "lastTransitionTime": int,
+}
+_CONTAINER: Final[Shape] = {
+    "name!": str,
+    "image": str,
+    "restartPolicy": str,
+    "resources": {"requests": _QUANTITIES, "limits": _QUANTITIES},
+}
+_SELECTOR: Final[Shape] = {
+    "matchLabels": _STRINGS,
+    "matchExpressions": [{"key!": str, "operator!": str, "values": [str]}],
+}
+_POD_SPEC: Final[Shape] = {
+    "nodeName": str,
+    "containers": [_CONTAINER],
+    "initContainers": [_CONTAINER],
+    "restartPolicy": str,
+    "schedulerName": str,
+    "terminationGracePeriodSeconds": int,
+    "priority": int,
+    "nodeSelector": _STRINGS,
+    "affinity": {},
+    "overhead": _QUANTITIES,
+    "tolerations": [{"key": str, "operator": str, "value": str, "effect": str, "tolerationSeconds": int}],
+}
+
+SHAPES: Final[dict[str, Shape]] = {
+    "Node": {
+        "metadata!": _METADATA,
+        "spec": {
+            "unschedulable": bool,
+            "podCIDR": str,
+            "podCIDRs": [str],
+            "providerID": str,
+            "taints": [{"key!": str, "effect!": str, "value": str, "timeAdded": int}],
+        },
+        "status": {
+            "conditions": [_CONDITION],
+            "addresses": [{"type!": str, "address": str}],
+            "capacity": _QUANTITIES,
+            "allocatable": _QUANTITIES,
+        },
+    },
+    "Pod": {
+        "metadata!": _METADATA,
+        "spec": _POD_SPEC,
+        "status": {
+            "phase": str,
+            "reason": str,
+            "message": str,
+            "conditions": [_CONDITION],
+            "containerStatuses": [{"name!": str, "restartCount": int}],
+        },
+    },
+    "Lease": {
+        "metadata!": _METADATA,
+        "spec!": {
+            "holderIdentity": str,
+            "leaseDurationSeconds": int,
+            "leaseTransitions": int,
+            "acquireTime": int,
+            "renewTime": int,
+        },
+    },
+    "Event": {
+        "metadata!": _METADATA,
+        "involvedObject!": {"kind!": str, "name!": str, "namespace": str, "uid": str},
+        "reason": str,
+        "message": str,
+        "type": str,
+        "count": int,
+        "source": {"component": str, "host": str},
+        "reportingComponent": str,
+    },
+    "Namespace": {"metadata!": _METADATA, "spec": {}, "status": {"phase": str}},
+    "ReplicaSet": {
+        "metadata!": _METADATA,
+        "spec!": {
+            "replicas": int,
+            "minReadySeconds": int,
+            "selector": _SELECTOR,
+            "template": {"metadata": _METADATA, "spec": _POD_SPEC},
+        },
+        "status": {"replicas": int, "readyReplicas": int, "availableReplicas": int, "conditions": [_CONDITION]},
+    },
+}
+
+_NAMES: Final = {str: "a string", int: "an integer", bool: "a boolean"}
+
+
+def misshapen(kind: str, document: Document) -> str | None:
+    """The first field that is not of its type, as `spec.containers[0].name must be a string`; None where all are."""
+    return _fault(SHAPES[kind], document, "")
+
+
+def _fault(shape: Shape, found: Any, path: str) -> str | None:
+    if found is None:
+        return None
+    if type(shape) is dict:
+        return _map_fault(shape, found, path)
+    if type(shape) is list:
+        if type(found) is not list:
+            return f"{path} must be a list"
+        for place, item in enumerate(found):
+            if item is None:
+                return f"{path}[{place}] must not be null"
+            fault = _fault(shape[0], item, f"{path}[{place}]")
+            if fault:
+                return fault
+        return None
+    if shape is QUANTITY:
+        return None if _is_quantity(found) else f"{path} must be a quantity like 500m or 16Gi"
+    return None if type(found) is shape else f"{path} must be {_NAMES[shape]}"
+
+
+def _map_fault(shape: Shape, found: Any, path: str) -> str | None:
+    if type(found) is not dict:
+        return f"{path or 'the document'} must be a map"
+    before = f"{path}." if path else ""
+    if "*" in shape:
+        for name, item in found.items():
+            if item is None:
+                return f"{before}{name} must not be null"
+            fault = _fault(shape["*"], item, before + name)
+            if fault:
+                return fault
+        return None
+    for name, inner in shape.items():
+        if name.endswith("!"):
+            name = name[:-1]
+            if found.get(name) is None:
+                return f"{before}{name} is required"
+        item = found.get(name)
+        if item is not None:
+            fault = _fault(inner, item, before + name)
+            if fault:
+                return fault
+    return None
+
+
+def _is_quantity(found: Any) -> bool:
+    """A text or, as people write it in YAML, a number."""
+    if type(found) is not str and type(found) is not int and type(found) is not float:
+        return False
+    try:
+        quantity_milli(str(found))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,109 @@
+"""What becomes of a client's document before it is stored?
+
+Each kind has a strategy: what the server sets, what it keeps, which half of the object a request may write.
+Sources: pkg/registry/core/{node,pod,namespace}/strategy.go, pkg/registry/apps/replicaset/strategy.go
+(`PrepareForCreate`, `PrepareForUpdate`), apiserver pkg/registry/rest/{create,update}.go.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nodesim.apiserver.admission import with_default_tolerations, with_not_ready_taint
+from nodesim.apiserver.defaults import (
+    qos_class,
+    with_namespace_defaults,
+    with_pod_defaults,
+    with_replica_set_defaults,
+)
+from nodesim.apiserver.registry import Resource
+from nodesim.objects import Document
+from nodesim.profiles import Settings
+
+_SERVERS_OWN: Final = (
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+    "namespace",
+    "name",
+)
+"""Metadata that no update changes."""
+
+
+def prepared_for_create(resource: Resource, document: Document, settings: Settings) -> Document:
+    """A document that is about to become an object: server's fields dropped, status begun, defaults and admission."""
+    metadata = {name: item for name, item in document["metadata"].items() if name not in _SERVERS_OWN[:5]}
+    if resource.has_generation:
+        metadata["generation"] = 1
+    made = {**document, "metadata": metadata}
+    match resource.kind:
+        case "Pod":
+            made = with_default_tolerations(with_pod_defaults(made), settings)
+            return {**made, "status": {"phase": "Pending", "qosClass": qos_class(made["spec"])}}
+        case "Node":
+            return with_not_ready_taint(made)
+        case "ReplicaSet":
+            return {**with_replica_set_defaults(made), "status": {"replicas": 0}}
+        case "Namespace":
+            return {**with_namespace_defaults(made), "status": {"phase": "Active"}}
+        case _:
+            return made
+
+
+def prepared_for_update(
+    resource: Resource, old: Document, document: Document, subresource: str, settings: Settings
+) -> Document:
+    """A document that is about to replace `old`: only what this request may write is taken from it."""
+    if subresource == "status":
+        return _status_update(resource, old, document)
+    made = _with_servers_metadata(old, document)
+    if resource.has_status:
+        made = _with_part(made, "status", old)
+    match resource.kind:
+        case "Pod":
+            made = with_default_tolerations(with_pod_defaults(made), settings)
+        case "ReplicaSet":
+            made = with_replica_set_defaults(made)
+        case "Namespace":
+            made = with_namespace_defaults(made)
+        case _:
+            pass
+    if resource.spec_raises_generation and made.get("spec") != old.get("spec"):
+        metadata = made["metadata"]
+        made["metadata"] = {**metadata, "generation": metadata.get("generation", 0) + 1}
+    return made
+
+
+def _status_update(resource: Resource, old: Document, document: Document) -> Document:
+    """Only the status; of a node also labels and annotations, which kubelets set with it."""
+    made = _with_part(old, "status", document)
+    if resource.kind == "Pod":
+        qos = (old.get("status") or {}).get("qosClass")
+        made["status"] = {**(made.get("status") or {}), "qosClass": qos}
+    elif resource.kind == "Node":
+        metadata = dict(old["metadata"])
+        for name in ("labels", "annotations"):
+            metadata.pop(name, None)
+            if document["metadata"].get(name) is not None:
+                metadata[name] = document["metadata"][name]
+        made["metadata"] = metadata
+    return made
+
+
+def _with_part(document: Document, part: str, source: Document) -> Document:
+    """A copy of `document` whose `part` is that of `source`, or absent where it has none."""
+    made = dict(document)
+    if part in source:
+        made[part] = source[part]
+    else:
+        made.pop(part, None)
+    return made
+
+
+def _with_servers_metadata(old: Document, document: Document) -> Document:
+    kept = old["metadata"]
+    metadata = {name: item for name, item in document["metadata"].items() if name not in _SERVERS_OWN}
+    metadata |= {name: kept[name] for name in _SERVERS_OWN if name in kept}
+    return {**document, "metadata": metadata}

@@ -1,0 +1,86 @@
+"""How is one pod evicted: which requests, in which order, and what happens when one fails?
+
+GET the pod; set its condition DisruptionTarget (versions that have it, and only if that changes something); DELETE it
+with no options, so with its own grace period.  Any error, NotFound too, costs a try; there are five, and 10 ms after
+each failure, the last one included.  After that nobody tries again.
+Source: pkg/controller/tainteviction/taint_eviction.go `deletePodHandler`, `addConditionAndDeletePod`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+
+from nodesim.machine import Answered, Call, ProgramEffect, SetTimer
+from nodesim.messages import Delete, Get, Patch
+from nodesim.objects import Document, encode_document, whole_second
+from nodesim.units import MILLISECOND
+
+TRIES: Final = 5
+RETRY_US: Final = 10 * MILLISECOND
+
+_CONDITION: Final = {
+    "type": "DisruptionTarget",
+    "status": "True",
+    "reason": "DeletionByTaintManager",
+    "message": "Taint manager: deleting due to NoExecute taint",
+}
+
+
+@attrs.define
+class Eviction:
+    """One running eviction; its calls carry the tag `("evict", number, step)`, its pause the timer `("retry", number)`.
+
+    `outcome` is None while it runs, then whether the API took the DELETE.
+    """
+
+    number: int
+    namespace: str
+    name: str
+    disruption_target: bool
+    failures: int = 0
+    outcome: bool | None = None
+
+    @property
+    def key(self) -> str:
+        """`namespace/name` of the pod."""
+        return f"{self.namespace}/{self.name}"
+
+    def try_once(self) -> list[ProgramEffect]:
+        """Begin a try, or give up when there is none left."""
+        if self.failures >= TRIES:
+            self.outcome = False
+            return []
+        return [Call(("evict", self.number, "get"), Get("pods", self.namespace, self.name))]
+
+    def answered(self, step: str, answer: Answered, now_us: int) -> list[ProgramEffect]:
+        """The next request after an answer to `step`."""
+        if not answer.ok:
+            self.failures += 1
+            return [SetTimer(("retry", self.number), now_us + RETRY_US)]
+        if step == "delete":
+            self.outcome = True
+            return []
+        if step == "get" and self.disruption_target and answer.document is not None:
+            change = condition_change(answer.document, now_us)
+            if change is not None:
+                request = Patch("pods", self.namespace, self.name, "status", "strategic", encode_document(change))
+                return [Call(("evict", self.number, "patch"), request)]
+        return [Call(("evict", self.number, "delete"), Delete("pods", self.namespace, self.name))]
+
+
+def condition_change(pod: Document, now_us: int) -> Document | None:
+    """The patch that sets DisruptionTarget on a pod; None where the pod has it already.
+
+    Source: pkg/api/v1/pod `UpdatePodCondition` (the transition time moves only with the status).
+    """
+    conditions: list[dict[str, Any]] = (pod.get("status") or {}).get("conditions") or []
+    old = next((item for item in conditions if item.get("type") == _CONDITION["type"]), {})
+    transition: int | None = whole_second(now_us)
+    if old.get("status") == _CONDITION["status"]:
+        if old.get("reason") == _CONDITION["reason"] and old.get("message") == _CONDITION["message"]:
+            return None
+        transition = old.get("lastTransitionTime")
+    condition = {**_CONDITION, "lastProbeTime": None, "lastTransitionTime": transition}
+    return {"metadata": {"uid": pod["metadata"].get("uid", "")}, "status": {"conditions": [condition]}}

@@ -1,0 +1,118 @@
+"""What does the text of a trace say?
+
+Reads what `writer` writes, line by line.  A file that ends in the middle of a line (a run that was killed, a disk that
+was full) is readable up to there; anything else that is not a trace is a fault of the input, with its line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+
+import attrs
+
+from nodesim.errors import ExitCode, NodesimError
+from nodesim.trace.records import TraceRecord, order
+
+_HEADER_KEYS: Final = ("nodesim", "profile", "scenario", "seed", "settings")
+_KEYS: Final = {"t": int, "actor": str, "n": int, "kind": str, "object": str, "fields": dict, "cause": str}
+_TYPE_NAMES: Final = {int: "an integer", str: "a string", dict: "an object"}
+
+
+class TraceError(NodesimError, ValueError):
+    """A file is not a trace; the text says in which line, and what is wrong with it."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+    def __init__(self, name: str, line: int, fault: str) -> None:
+        self.line = line
+        super().__init__(f"{name}:{line}: {fault}")
+
+
+@attrs.frozen
+class Trace:
+    """A trace that was read.  `complete` False: it breaks off before the run ended."""
+
+    header: dict[str, Any]
+    records: list[TraceRecord]
+    complete: bool
+
+
+def read_trace(lines: Iterable[str | bytes], name: str = "trace") -> Trace:
+    """Read the lines of a trace file; `name` stands in errors.
+
+    Raises:
+        TraceError: the file is no trace, or a line of it is broken.
+    """
+    header: dict[str, Any] | None = None
+    records: list[TraceRecord] = []
+    number = 0
+    broken: TraceError | None = None
+    for number, line in enumerate(lines, 1):
+        if broken is not None:
+            raise broken
+        try:
+            entry = _parse(line)
+        except (ValueError, RecursionError) as fault:
+            broken = TraceError(name, number, f"not a line of a trace: {fault}")
+            if line[-1:] in ("\n", b"\n"):
+                raise broken from fault
+            # Only the last line of a file may lack its newline: then the file was cut off there.
+            continue
+        if header is None:
+            header = _header(entry, name)
+        else:
+            records.append(_record(entry, name, number, records[-1] if records else None))
+    if header is None:
+        raise broken or TraceError(name, 1, "empty; a trace begins with a header line")
+    return Trace(header, records, broken is None and _ended(records))
+
+
+def _ended(records: list[TraceRecord]) -> bool:
+    """Others may write at the very instant at which the run ends, and stand after its record."""
+    for record in reversed(records):
+        if record.kind == "RunEnded":
+            return True
+        if record.t_us != records[-1].t_us:
+            break
+    return False
+
+
+def _parse(line: str | bytes) -> Any:
+    text = line.decode() if isinstance(line, bytes) else line
+    return json.loads(text, parse_float=_no_float, parse_constant=_no_float)
+
+
+def _no_float(text: str) -> Any:
+    msg = f"{text} is not an integer; records carry integers only"
+    raise ValueError(msg)
+
+
+def _header(entry: Any, name: str) -> dict[str, Any]:
+    missing = [key for key in _HEADER_KEYS if key not in entry] if isinstance(entry, dict) else list(_HEADER_KEYS)
+    if missing:
+        raise TraceError(name, 1, f"not a nodesim trace: the header has no {', '.join(missing)}")
+    assert isinstance(entry, dict)
+    return entry
+
+
+def _record(entry: Any, name: str, number: int, before: TraceRecord | None) -> TraceRecord:
+    if not isinstance(entry, dict):
+        raise TraceError(name, number, f"a record must be an object, not {type(entry).__name__}")
+    if entry.keys() != _KEYS.keys():
+        missing = sorted(_KEYS.keys() - entry.keys())
+        unknown = sorted(entry.keys() - _KEYS.keys())
+        what = f"no {', '.join(missing)}" if missing else f"unknown {', '.join(unknown)}"
+        raise TraceError(name, number, f"a record with {what}")
+    for key, type_ in _KEYS.items():
+        if type(entry[key]) is not type_:
+            raise TraceError(name, number, f"{key} must be {_TYPE_NAMES[type_]}, got {entry[key]!r:.40}")
+    record = TraceRecord(
+        entry["t"], entry["actor"], entry["n"], entry["kind"], entry["object"], entry["fields"], entry["cause"]
+    )
+    if record.t_us < 0 or record.n < 1:
+        raise TraceError(name, number, f"t must be at least 0 and n at least 1, got t={record.t_us} n={record.n}")
+    if before is not None and order(record) <= order(before):
+        raise TraceError(name, number, f"out of order: {record.id} at {record.t_us} comes after {before.id}")
+    return record

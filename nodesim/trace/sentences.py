@@ -1,0 +1,130 @@
+"""What does one record say, in a person's words?
+
+Used where a chain of causes or a story is told.  A kind that is not known here is told by its name and fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from nodesim.trace.records import TraceRecord, canonical
+from nodesim.units import SECOND, format_duration
+
+_FIELDS_MAX = 160
+"""A record's fields are cut there: a sentence is one line."""
+
+
+def sentence(record: TraceRecord) -> str:
+    """One line without the instant and the object, for example `Ready became Unknown (by node-controller)`."""
+    teller = _TELLERS.get(record.kind)
+    if teller is not None:
+        return teller(record.fields)
+    if record.actor == "apiserver" and "component" in record.fields:
+        return f"event {record.kind}: {record.fields.get('message', '')}"
+    text = canonical(record.fields) if record.fields else ""
+    return f"{record.kind} {text[:_FIELDS_MAX]}".rstrip()
+
+
+def told(record: TraceRecord) -> str:
+    """The sentence with its object and the record's id: `Node/n1: cut off in both directions (scenario#2)`."""
+    about = f"{record.object}: " if record.object else ""
+    return f"{about}{sentence(record)} ({record.id})"
+
+
+def instant(t_us: int) -> str:
+    """An instant as scenario files write it; to the millisecond, which is what people compare."""
+    if t_us >= SECOND:
+        t_us -= t_us % 1000
+    return format_duration(t_us)
+
+
+def changes_of(state: dict[str, Any]) -> list[str]:
+    """What the changed keys of a summary say, the telling ones first."""
+    parts: list[str] = []
+    for type_, condition in sorted(state.get("conditions", {}).items()):
+        if type_ == "Ready":
+            parts.append(f"Ready is {condition.get('status', '')} ({condition.get('reason', '')})")
+    if "taints" in state:
+        parts.append(f"taints are {', '.join(state['taints'])}" if state["taints"] else "no taints")
+    if state.get("unschedulable") is not None:
+        parts.append("unschedulable" if state["unschedulable"] else "schedulable")
+    if state.get("deletion_us") is not None:
+        parts.append(f"deletionTimestamp {instant(int(state['deletion_us']))}")
+    if state.get("node"):
+        parts.append(f"bound to {state['node']}")
+    for key in ("phase", "reason"):
+        if state.get(key):
+            parts.append(f"{key} {state[key]}")
+    if "ready" in state:
+        parts.append("ready" if state["ready"] else "not ready")
+    if "replicas" in state:
+        parts.append(f"{state['replicas']} replicas wanted")
+    if "ready_replicas" in state:
+        parts.append(f"{state['ready_replicas']} replicas ready")
+    if "labels" in state and not parts:
+        parts.append("labels changed")
+    return parts
+
+
+def _modified(fields: dict[str, Any]) -> str:
+    state = fields.get("state", {})
+    what = "; ".join(changes_of(state)) or "changed"
+    if fields.get("verb") == "delete":
+        what = f"deletion requested, {what}"
+    return f"{what}{_by(fields)}"
+
+
+def _by(fields: dict[str, Any]) -> str:
+    return f" (by {fields['by']})" if fields.get("by") else ""
+
+
+def _cut(fields: dict[str, Any]) -> str:
+    direction = str(fields.get("direction", "both"))
+    way = "in both directions" if direction == "both" else direction.replace("-", " ", 1)
+    return f"cut off {way}{', refused' if fields.get('mode') == 'refuse' else ''}"
+
+
+def _healed(fields: dict[str, Any]) -> str:
+    direction = str(fields.get("direction", "both"))
+    return "healed" if direction == "both" else f"healed {direction.replace('-', ' ', 1)}"
+
+
+def _stopped(fields: dict[str, Any]) -> str:
+    return f"container {fields.get('container', '')} stopped ({fields.get('why', '')}, code {fields.get('exit_code')})"
+
+
+def _deletion_seen(fields: dict[str, Any]) -> str:
+    return f"the kubelet learned that the pod is to go, grace {fields.get('grace_seconds')}s"
+
+
+def _status_unknown(fields: dict[str, Any]) -> str:
+    silent = fields.get("silent_us")
+    return f"silent for {instant(int(silent))}, marked Unknown" if silent is not None else "marked Unknown"
+
+
+def _connection_lost(fields: dict[str, Any]) -> str:
+    return f"connection {fields.get('connection', '')} lost ({fields.get('why', '')})"
+
+
+_TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
+    "ObjectCreated": lambda fields: f"created{_by(fields)}",
+    "ObjectModified": _modified,
+    "ObjectDeleted": lambda fields: f"object is gone{_by(fields)}",
+    "ContainerStarted": lambda fields: f"container {fields.get('container', '')} started",
+    "ContainerReady": lambda fields: f"container {fields.get('container', '')} is ready",
+    "ContainerUnready": lambda fields: f"container {fields.get('container', '')} is not ready",
+    "ContainerStopped": _stopped,
+    "PodDeletionSeen": _deletion_seen,
+    "KubeletStarted": lambda fields: "kubelet started",
+    "KubeletStopped": lambda fields: "kubelet stopped",
+    "PoweredOn": lambda fields: "powered on",
+    "PoweredOff": lambda fields: "powered off",
+    "ConnectionOpened": lambda fields: f"connection {fields.get('connection', '')} opened",
+    "ConnectionLost": _connection_lost,
+    "Cut": _cut,
+    "Healed": _healed,
+    "Step": lambda fields: f"step: {fields.get('text', '')}",
+    "RunEnded": lambda fields: "the run ended",
+    "NodeStatusUnknown": _status_unknown,
+}

@@ -1,0 +1,432 @@
+"""The scheduler as a program: scripts of what it hears, and what it orders."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from nodesim.machine import Answered, CancelTimer, SetTimer, Started, Synced, TimerFired, Told
+from nodesim.messages import Bind
+from nodesim.objects import Document
+from nodesim.profiles import V1_24, V1_36, Profile
+from nodesim.units import MILLISECOND, SECOND
+from tests.scheduler.build import (
+    Bench,
+    bind_calls,
+    binds,
+    conditions,
+    events,
+    node_document,
+    pod_document,
+    records,
+)
+
+MS = MILLISECOND
+NO_ROOM = (
+    "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, "
+    "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+)
+
+
+def on(node: str, **options: Any) -> dict[str, Any]:
+    """Options of a pod document that is bound to a node."""
+    return {"spec": {"nodeName": node}, **options}
+
+
+def big(name: str, **options: Any) -> Document:
+    """A pod that takes three of a node's four CPUs."""
+    return pod_document(name, {"cpu": "3"}, **options)
+
+
+# --- binding ----------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_decided_before_both_caches_are_full() -> None:
+    """Pods and nodes come first, then the two Synced events, then the decision."""
+    bench = Bench(synced_us=None)
+    bench.handle(Started(), 0)
+    assert bench.see(5, node_document("n1"), pod_document("p")) == []
+    assert bench.handle(Synced("pods"), 6) == []
+    assert binds(bench.handle(Synced("nodes"), 7)) == [("p", "n1")]
+    assert bench.handle(Synced("nodes"), 8) == []
+
+
+def test_a_pod_is_chosen_a_node_bound_and_told() -> None:
+    """NodeChosen, then the Bind with the pod's UID; the event follows its answer."""
+    bench = Bench()
+    bench.see(0, node_document("n1"), node_document("n2", unschedulable=True))
+    effects = bench.see(1 * MS, pod_document("p"))
+    assert records(effects) == [("NodeChosen", "Pod/default/p", {"node": "n1", "feasible": 1, "score": None})]
+    (call,) = bind_calls(effects)
+    assert call.request == Bind("default", "p", "uid-p", "n1")
+    assert events(bench.answer(3 * MS, call)) == [("Scheduled", "Successfully assigned default/p to n1")]
+    assert bench.see(3 * MS, pod_document("p", **on("n1"))) == []
+
+
+def test_the_event_is_written_also_when_the_watch_is_faster_than_the_answer() -> None:
+    """Two messages, either order."""
+    bench = Bench()
+    bench.see(0, node_document("n1"))
+    (call,) = bind_calls(bench.see(0, pod_document("p")))
+    assert bench.see(2 * MS, pod_document("p", **on("n1"))) == []
+    assert events(bench.answer(2 * MS, call)) == [("Scheduled", "Successfully assigned default/p to n1")]
+
+
+def test_the_score_is_recorded_where_nodes_compete() -> None:
+    """The emptier node: 3 x 100 + (97 + 97) / 2 + nothing for balance, as the pod asks for nothing."""
+    bench = Bench()
+    bench.see(0, node_document("n1"), node_document("n2"), pod_document("x", {"cpu": "1"}, **on("n1")))
+    effects = bench.see(0, pod_document("p"))
+    assert records(effects)[0][2] == {"node": "n2", "feasible": 2, "score": 397}
+
+
+def test_pods_of_one_instant_do_not_overcommit_a_node() -> None:
+    """Each is counted from its decision on, long before its binding is answered."""
+    bench = Bench(synced_us=None)
+    bench.see(0, node_document("n1"), node_document("n2"), big("a"), big("b"), big("c"))
+    bench.handle(Synced("nodes"), 0)
+    effects = bench.handle(Synced("pods"), 0)
+    assert sorted(node for _, node in binds(effects)) == ["n1", "n2"]
+    assert [name for name, _ in binds(effects)] == ["a", "b"]
+    assert [kind for kind, _, _ in records(effects)] == ["NodeChosen", "NodeChosen", "PodUnschedulable"]
+
+
+def test_the_highest_priority_is_decided_first() -> None:
+    """With room for one of the two that waited, it is the important one."""
+    bench = Bench()
+    bench.see(0, big("low"), big("high", spec={"priority": 5}))
+    bench.see(30 * SECOND, node_document("n1"))
+    released = [effect for _, effect in bench.run_until(60 * SECOND)]
+    assert binds(released) == [("high", "n1")]
+
+
+def test_pods_of_users_count_and_are_left_alone() -> None:
+    """spec.nodeName set by a user: counted, never bound; so is a pod of another scheduler once it is on a node."""
+    bench = Bench()
+    bench.see(0, node_document("n1"))
+    other = {"schedulerName": "mine"}
+    assert bench.see(0, big("direct", spec={"nodeName": "n1"}), big("other", spec=other)) == []
+    assert binds(bench.see(0, big("p"))) == []
+
+
+def test_the_next_search_begins_where_the_last_one_ended() -> None:
+    """Of 250 nodes a search takes 120, so three searches begin at 0, 120 and 240 and the third wraps round."""
+    bench = Bench()
+    names = [f"n{place:03}" for place in range(250)]
+    bench.see(0, *(node_document(name) for name in names))
+    bound = binds(bench.see(0, *(pod_document(f"p{place}", {"cpu": "1"}) for place in range(3))))
+    assert repr(bench.scheduler) == "Scheduler(pending=3, assumed=3)"
+    first, second, third = (names.index(node) for _, node in bound)
+    assert first < 120 <= second < 240
+    assert third >= 240 or third < 110
+
+
+@pytest.mark.parametrize("profile", [V1_24, V1_36])
+def test_equal_seeds_place_equally(profile: Profile) -> None:
+    """Twenty pods on ten equal nodes: the same seed gives the same nodes, another seed others."""
+
+    def placed(seed: int) -> list[tuple[str, str]]:
+        bench = Bench(profile, seed)
+        bench.see(0, *(node_document(f"n{place}") for place in range(10)))
+        return binds(bench.see(0, *(pod_document(f"p{place}") for place in range(20))))
+
+    assert placed(1) == placed(1)
+    assert placed(1) != placed(2)
+    assert len(placed(1)) == 20
+
+
+# --- bindings that fail -----------------------------------------------------------------------------------------------
+
+
+def test_a_failed_binding_frees_the_node_and_is_tried_again_by_error_backoff() -> None:
+    """At 10.002 s the Bind times out: the next try is at 12 s (1 s, to the end of its second), and is told."""
+    bench = Bench()
+    bench.see(0, node_document("n1"))
+    (call,) = bind_calls(bench.see(10 * SECOND, big("p")))
+    effects = bench.answer(10 * SECOND + 2 * MS, call, 0, "Timeout")
+    text = 'running Bind plugin "DefaultBinder": Timeout'
+    assert events(effects) == [("FailedScheduling", text)]
+    assert [(item["reason"], item["message"]) for item in conditions(effects)] == [("SchedulerError", text)]
+    assert SetTimer("backoff", 12 * SECOND) in effects
+    retried = bench.run_until(20 * SECOND)
+    assert [(t_us, binds([effect])) for t_us, effect in retried if binds([effect])] == [(12 * SECOND, [("p", "n1")])]
+
+
+def test_a_failed_binding_makes_room_for_others() -> None:
+    """The pod that was parked for lack of room takes it in the same instant."""
+    bench = Bench()
+    bench.see(0, node_document("n1"))
+    (call,) = bind_calls(bench.see(0, big("p"), big("q")))
+    assert binds(bench.answer(2 * SECOND, call, 409, "Conflict")) == [("q", "n1")]
+
+
+def test_the_next_try_after_a_failed_binding_is_made_with_the_newest_pod() -> None:
+    """Somebody asked for its deletion meanwhile (a finalizer holds it): the next try lets it be."""
+    bench = Bench()
+    bench.see(0, node_document("n1"))
+    (call,) = bind_calls(bench.see(0, big("p")))
+    bench.see(1 * MS, big("p", metadata={"deletionTimestamp": 0}))
+    bench.answer(2 * MS, call, 409, "Conflict")
+    retried = [effect for _, effect in bench.run_until(20 * SECOND)]
+    assert events(retried) == [("FailedScheduling", "skip schedule deleting pod: default/p")]
+
+
+def test_a_pod_that_went_while_it_was_bound_is_dropped() -> None:
+    """404 after its deletion: no try again, and its room is free."""
+    bench = Bench()
+    bench.see(0, node_document("n1"))
+    (call,) = bind_calls(bench.see(0, big("p")))
+    bench.gone(1 * MS, "pods", "p")
+    assert binds(bench.see(1 * MS, big("q"))) == []
+    effects = bench.answer(2 * MS, call, 404, "NotFound")
+    assert "backoff" not in bench.timers
+    assert binds(effects) == [("q", "n1")]
+
+
+@pytest.mark.parametrize("gone_first", [True, False])
+def test_a_pod_whose_binding_held_but_that_is_gone_frees_its_room(gone_first: bool) -> None:
+    """The watch told only of the end (it was cut in between), before or after the answer."""
+    bench = Bench()
+    bench.see(0, node_document("n1"))
+    (call,) = bind_calls(bench.see(0, big("p")))
+    if gone_first:
+        bench.gone(1 * MS, "pods", "p")
+        bench.answer(2 * MS, call)
+    else:
+        bench.answer(1 * MS, call)
+        bench.gone(2 * MS, "pods", "p")
+    assert binds(bench.see(3 * MS, big("q"))) == [("q", "n1")]
+
+
+def test_a_pod_bound_elsewhere_by_another_hand_counts_there() -> None:
+    """The watch says n2: n1 is free for the pod that waited, n2 is full, and the late 409 changes nothing."""
+    bench = Bench()
+    bench.see(0, node_document("n1"))
+    call, *_ = bind_calls(bench.see(0, big("p"), big("q")))
+    bench.see(1 * MS, node_document("n2", unschedulable=True))
+    assert binds(bench.see(2 * SECOND, big("p", **on("n2")))) == [("q", "n1")]
+    assert bench.answer(3 * SECOND, call, 409, "Conflict") == []
+    bench.see(4 * SECOND, node_document("n2"))
+    assert binds(bench.see(5 * SECOND, big("r"))) == []
+
+
+def test_an_assumed_pod_is_not_decided_again_when_it_changes() -> None:
+    """Its labels or conditions change while it is being bound, or after, until the watch shows its node."""
+    bench = Bench()
+    bench.see(0, node_document("n1"))
+    (call,) = bind_calls(bench.see(0, big("p")))
+    assert bench.see(1 * MS, big("p", spec={"priority": 1})) == []
+    bench.answer(2 * MS, call)
+    assert bench.see(3 * MS, big("p", spec={"priority": 2})) == []
+
+
+def test_a_new_pod_of_the_same_name_is_another_pod() -> None:
+    """Deleted and made again under the same name while the first was being bound."""
+    bench = Bench()
+    bench.see(0, node_document("n1"), node_document("n2"))
+    (first,) = bind_calls(bench.see(0, big("p")))
+    effects = bench.see(1 * MS, big("p", metadata={"uid": "uid-second"}))
+    (second,) = bind_calls(effects)
+    assert (second.request.uid, second.request.node != first.request.node) == ("uid-second", True)
+    bench.answer(2 * MS, first, 404, "NotFound")
+    assert bench.timers == {}
+    assert binds(bench.see(3 * MS, big("q"))) == [("q", first.request.node)]
+
+
+# --- pods that fit nowhere --------------------------------------------------------------------------------------------
+
+
+def test_a_pod_that_fits_nowhere_is_told_three_times() -> None:
+    """A record, an event and the condition PodScheduled; then it is parked with one timer."""
+    bench = Bench()
+    bench.see(0, node_document("n1"), pod_document("x", {"cpu": "4"}, **on("n1")))
+    effects = bench.see(7_500 * MS, pod_document("p", {"cpu": "1"}))
+    assert records(effects) == [("PodUnschedulable", "Pod/default/p", {"message": NO_ROOM})]
+    assert events(effects) == [("FailedScheduling", NO_ROOM)]
+    assert conditions(effects) == [
+        {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": NO_ROOM,
+            "lastProbeTime": None,
+            "lastTransitionTime": 7 * SECOND,
+        }
+    ]
+    # Parked at 7.5 s, so more than 5 m at 307.5 s: the tick of 330 s.
+    assert [effect for effect in effects if isinstance(effect, SetTimer)] == [SetTimer("parked", 330 * SECOND)]
+
+
+def test_the_condition_is_written_only_when_it_changes() -> None:
+    """The same refusal again raises the event's count; another message keeps the transition time."""
+    bench = Bench()
+    bench.see(0, node_document("n1"), pod_document("x", {"cpu": "4"}, **on("n1")))
+    (condition,) = conditions(bench.see(7 * SECOND, pod_document("p", {"cpu": "1"})))
+    assert bench.see(8 * SECOND, pod_document("p", {"cpu": "1"}, status={"conditions": [condition]})) == []
+    effects = [effect for _, effect in bench.run_until(330 * SECOND)]
+    assert events(effects) == [("repeat", 2)]
+    assert conditions(effects) == []
+    effects = bench.see(400 * SECOND, node_document("n2", allocatable={"cpu": "1"}), node_document("n2"))
+    assert binds(effects) == [("p", "n2")]
+
+    bench.see(401 * SECOND, node_document("n2", unschedulable=True))
+    other = pod_document("r", {"cpu": "1"}, status={"conditions": [condition]})
+    (changed,) = conditions(bench.see(402 * SECOND, other))
+    assert changed["message"] != NO_ROOM
+    assert changed["lastTransitionTime"] == 7 * SECOND
+
+
+def test_without_nodes_a_pod_is_tried_again_by_backoff_alone() -> None:
+    """No filter refused it, so a new node does not help it: 1 s and 2 s, each to the end of its second."""
+    bench = Bench()
+    effects = bench.see(0, pod_document("p"))
+    assert events(effects) == [("FailedScheduling", "no nodes available to schedule pods")]
+    assert bench.timers == {"backoff": 2 * SECOND}
+    bench.run_until(2 * SECOND)
+    assert bench.timers == {"backoff": 5 * SECOND}
+    assert binds(bench.see(3 * SECOND, node_document("n1"))) == []
+    assert binds([effect for _, effect in bench.run_until(5 * SECOND)]) == [("p", "n1")]
+    assert bench.timers == {}
+
+
+def test_a_pod_that_is_being_deleted_is_not_placed() -> None:
+    """A finalizer holds it: one event, no binding, no further try."""
+    bench = Bench()
+    bench.see(0, node_document("n1"))
+    effects = bench.see(0, pod_document("p", metadata={"deletionTimestamp": 0}))
+    assert (binds(effects), events(effects)) == (
+        [],
+        [("FailedScheduling", "skip schedule deleting pod: default/p")],
+    )
+    assert bench.see(SECOND, node_document("n2")) == []
+    assert bench.timers == {}
+
+
+# --- what moves a parked pod ------------------------------------------------------------------------------------------
+
+
+def test_room_is_free_when_a_pod_turns_terminal_not_when_it_is_asked_to_go() -> None:
+    """Terminating pods still count; Failed ones do not, though the object is still there."""
+    bench = Bench()
+    held = {"deletionTimestamp": 99 * SECOND}
+    bench.see(0, node_document("n1"), big("x", **on("n1")))
+    bench.see(0, big("p"))
+    assert bench.see(60 * SECOND, big("x", **on("n1", metadata=held))) == []
+    effects = bench.see(61 * SECOND, big("x", **on("n1", metadata=held, status={"phase": "Failed"})))
+    assert binds(effects) == [("p", "n1")]
+    assert CancelTimer("parked") in effects
+    assert bench.gone(62 * SECOND, "pods", "x") == []
+
+
+def test_the_deletion_of_a_pod_that_was_failed_already_moves_nobody() -> None:
+    """Its room was free before; a pod that waits for something else is not tried in vain."""
+    bench = Bench()
+    failed = {"phase": "Failed"}
+    bench.see(0, node_document("n1"), big("x", **on("n1", status=failed)), big("y", **on("n1")))
+    bench.see(0, big("p"))
+    assert bench.gone(60 * SECOND, "pods", "x") == []
+    assert binds(bench.gone(61 * SECOND, "pods", "y")) == [("p", "n1")]
+
+
+def test_a_pod_resized_in_place_makes_room() -> None:
+    """From three CPUs to one."""
+    bench = Bench()
+    bench.see(0, node_document("n1"), big("x", **on("n1")))
+    bench.see(0, big("p"))
+    assert binds(bench.see(60 * SECOND, pod_document("x", {"cpu": "1"}, **on("n1")))) == [("p", "n1")]
+
+
+def test_a_taint_that_goes_lets_the_pod_in_at_once() -> None:
+    """As recorded with 1.34: once NoSchedule is gone the pod is bound; NoExecute it tolerates for 300 s."""
+    bench = Bench()
+    tolerates = {"tolerations": [{"key": "a", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}]}
+    bench.see(0, node_document("n1", taints=["a:NoSchedule", "a:NoExecute"]))
+    bench.see(0, pod_document("p", spec=tolerates))
+    assert (
+        bench.see(50 * SECOND, node_document("n1", taints=["a:NoSchedule", "a:NoExecute", "b:PreferNoSchedule"])) == []
+    )
+    assert binds(bench.see(51 * SECOND, node_document("n1", taints=["a:NoExecute"]))) == [("p", "n1")]
+
+
+@pytest.mark.parametrize(("profile", "bound_us"), [(V1_36, 500 * MS), (V1_24, 1_000 * MS)])
+def test_an_idle_scheduler_skips_the_backoff_from_1_33_on(profile: Profile, bound_us: int) -> None:
+    """Refused at 0, helped at 0.5 s: bound then, or when the second is over."""
+    bench = Bench(profile)
+    bench.see(0, node_document("n1", unschedulable=True), pod_document("p"))
+    bench.see(500 * MS, node_document("n1"))
+    bench.run_until(5 * SECOND)
+    assert [t_us for t_us, effect in bench.log if binds([effect])] == [bound_us]
+
+
+def test_up_to_1_32_backoff_doubles_with_each_refusal() -> None:
+    """A node that flaps helps at once each time; the pod comes at 0, 1, 3, 7 and 15 s, and then every 10 s."""
+    bench = Bench(V1_24)
+    flapping = [node_document("n1", taints=["a:NoSchedule"]), node_document("n1", allocatable={"cpu": "1"})]
+    bench.see(0, flapping[0], big("p"))
+    for tenth in range(1, 360):
+        bench.run_until(tenth * 100 * MS)
+        bench.see(tenth * 100 * MS + 1, flapping[tenth % 2])
+    tries = [t_us for t_us, effect in bench.log if records([effect])]
+    assert [round(t_us / SECOND) for t_us in tries] == [0, 1, 3, 7, 15, 25, 35]
+
+
+def test_a_parked_pod_is_tried_again_after_five_minutes() -> None:
+    """Nothing helps: 330 s, 660 s, ... (ticks of 30 s that lie more than 5 m after the last try)."""
+    bench = Bench()
+    bench.see(0, node_document("n1", unschedulable=True), pod_document("p"))
+    tries = [t_us for t_us, effect in bench.run_until(1000 * SECOND) if records([effect])]
+    assert tries == [330 * SECOND, 660 * SECOND, 990 * SECOND]
+
+
+def test_timers_run_only_while_somebody_waits() -> None:
+    """A scheduler with nothing to do sets none, and the last waiting pod's end cancels them."""
+    bench = Bench()
+    bench.see(0, node_document("n1", unschedulable=True))
+    assert bench.timers == {}
+    bench.see(0, pod_document("p"))
+    assert list(bench.timers) == ["parked"]
+    assert bench.gone(1, "pods", "p") == [CancelTimer("parked")]
+
+
+def test_a_deleted_node_gets_nothing_more() -> None:
+    """At once; a node that comes lets the pod in."""
+    bench = Bench()
+    bench.see(0, node_document("n1"), node_document("n2", unschedulable=True))
+    bench.gone(1, "nodes", "n1")
+    assert binds(bench.see(2, pod_document("p"))) == []
+    assert binds(bench.see(60 * SECOND, node_document("n1"))) == [("p", "n1")]
+
+
+def test_heartbeats_and_strangers_change_nothing() -> None:
+    """A node whose view is equal, an answer to an event, an unknown timer: no orders."""
+    bench = Bench()
+    bench.see(0, node_document("n1", unschedulable=True), pod_document("p"))
+    beat = node_document("n1", unschedulable=True, conditions=[{"type": "Ready", "status": "Unknown"}])
+    assert bench.see(SECOND, beat) == []
+    for event in (Answered(("event", 1), 201), Answered(("bind", 99), 409), TimerFired("other"), Told("a step")):
+        assert bench.handle(event, SECOND) == []
+
+
+def test_a_process_that_starts_again_knows_nothing_and_learns_it_from_its_caches() -> None:
+    """After the second start the pod that was bound meanwhile counts, and the other is placed beside it."""
+    bench = Bench()
+    bench.see(0, node_document("n1"))
+    (lost,) = bind_calls(bench.see(0, big("p")))
+    bench.handle(Started(), SECOND)
+    assert bench.answer(SECOND, lost) == []
+    bench.seen.clear()
+    bench.see(SECOND, node_document("n1"), big("p", **on("n1")), pod_document("q", {"cpu": "2"}))
+    effects = bench.handle(Synced("nodes"), SECOND) + bench.handle(Synced("pods"), SECOND)
+    assert binds(effects) == []
+    assert [kind for kind, _, _ in records(effects)] == ["PodUnschedulable"]
+
+
+def test_the_state_is_plain_and_can_be_copied() -> None:
+    """A copy decides as the original does and shares nothing with it."""
+    bench = Bench()
+    bench.see(0, *(node_document(f"n{place}") for place in range(9)), pod_document("p"))
+    twin = copy.deepcopy(bench)
+    script = [pod_document(f"q{place}") for place in range(9)]
+    assert bench.see(SECOND, *script) == twin.see(SECOND, *script)
