@@ -23,6 +23,8 @@ class Profile:
     no_execute_on_observed_condition: bool
     """<= 1.33: a pass taints by the Ready it saw BEFORE its own change, so NoExecute comes one pass after Unknown
     (changed by kubernetes#120816 in 1.34; NLC `monitorNodeHealth`)."""
+    monitor_workers: int
+    """Nodes that a monitor pass works on at a time: 8 from 1.27, before one after another (NLC `monitorNodeHealth`)."""
     eviction_component: str
     """Component of eviction events: `taint-controller`, from 1.29 `taint-eviction-controller`."""
     eviction_frees_key: bool
@@ -51,6 +53,13 @@ class Profile:
     """Up to 1.32 nodeInfo.kubeProxyVersion is filled."""
     create_falls_back_on_forbidden: bool
     """From 1.32 a kubelet whose POST is forbidden tries GET."""
+    pod_ready_to_start_condition: bool
+    """From 1.29 the kubelet writes the pod condition PodReadyToStartContainers."""
+    crash_retry_at_expiry: bool
+    """From 1.35 a crashed container is looked at again when its back-off ends (+ up to 50 %); before, every 10-15 s."""
+    deletion_never_in_past: bool
+    """From 1.33 a deletionTimestamp that a second delete moves does not lie before now (rest/delete.go
+    `BeforeDelete`)."""
     kubelet_version: str
     """nodeInfo.kubeletVersion."""
 
@@ -59,6 +68,7 @@ V1_24: Final = Profile(
     name="v1.24",
     node_monitor_grace_us=40 * SECOND,
     no_execute_on_observed_condition=True,
+    monitor_workers=1,
     eviction_component="taint-controller",
     eviction_frees_key=False,
     disruption_target=False,
@@ -73,12 +83,16 @@ V1_24: Final = Profile(
     backoff_pop_when_idle=False,
     kube_proxy_version=True,
     create_falls_back_on_forbidden=False,
+    deletion_never_in_past=False,
+    pod_ready_to_start_condition=False,
+    crash_retry_at_expiry=False,
     kubelet_version="v1.24.17",
 )
 V1_36: Final = Profile(
     name="v1.36",
     node_monitor_grace_us=50 * SECOND,
     no_execute_on_observed_condition=False,
+    monitor_workers=8,
     eviction_component="taint-eviction-controller",
     eviction_frees_key=True,
     disruption_target=True,
@@ -93,6 +107,9 @@ V1_36: Final = Profile(
     backoff_pop_when_idle=True,
     kube_proxy_version=False,
     create_falls_back_on_forbidden=True,
+    deletion_never_in_past=True,
+    pod_ready_to_start_condition=True,
+    crash_retry_at_expiry=True,
     kubelet_version="v1.36.3",
 )
 PROFILES: Final = {profile.name: profile for profile in (V1_24, V1_36)}

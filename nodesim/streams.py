@@ -4,9 +4,9 @@ From named streams.  A stream's n-th value depends on the run's seed, the stream
 more node, another order of events or another process leaves it as it was.  Integer arithmetic only, so that every
 platform draws the same.
 
-How it works.  The key of a stream is SHA-256 of seed and name; its n-th value is SplitMix64's output function applied to
-key + n * golden ratio (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).  So a stream is two
-integers, made at its first use.
+How it works.  The key of a stream is SHA-256 of seed and name; its n-th value is SplitMix64's output function applied
+to key + n * golden ratio (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).  So a stream is
+two integers, made at its first use.
 """
 
 from __future__ import annotations

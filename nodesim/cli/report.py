@@ -18,12 +18,17 @@ from nodesim.units import format_duration
 FIGURES_MAX: Final = 8
 """Entries of one ledger key that are printed; the JSON document has them all."""
 
+WIDTH_ELSEWHERE: Final = 140
+"""Columns of a table that goes into a file or a pipe."""
+
 _MARKS: Final = {True: ("held", "green"), False: ("FAILED", "bold red"), None: ("undecided", "yellow")}
 
 
 def print_report(result: RunResult, replay: str, *, quiet: bool) -> None:
     """The story, the ledger, the verdicts, the digest; with `quiet` only what did not hold."""
     console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = WIDTH_ELSEWHERE
     if not quiet:
         _print_head(console, result)
         _print_story(console, result)
@@ -51,9 +56,9 @@ def _print_story(console: Console, result: RunResult) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("object", no_wrap=True)
-    table.add_column("what")
-    table.add_column("why", style="dim")
-    for row in story(result.records):
+    table.add_column("what", overflow="fold")
+    table.add_column("why", style="dim", overflow="fold")
+    for row in story(result.records, evidence=result.evidence):
         table.add_row(format_duration(row.t_us // 1000 * 1000), Text(row.object), Text(row.what), Text(row.why))
     console.print()
     console.print(table)

@@ -10,6 +10,7 @@ from nodesim.errors import ExitCode
 from nodesim.expect import Verdict
 from nodesim.ledger import Ledger
 from nodesim.scenario.spec import Scenario
+from nodesim.trace.evidence import Evidence
 from nodesim.trace.records import TraceRecord
 from nodesim.units import seconds
 
@@ -27,6 +28,8 @@ class RunResult:
     """SHA-256 of the trace file."""
     verdicts: tuple[Verdict, ...]
     ledger: Ledger
+    evidence: Evidence
+    """The records, folded into what was believed and what was so."""
     counts: dict[str, int]
     wall_seconds: float
     startup_wall_seconds: float

@@ -22,6 +22,7 @@ from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import Plan, plan_of
 from nodesim.scenario.result import RunResult
 from nodesim.scenario.spec import Scenario
+from nodesim.trace.evidence import Evidence
 from nodesim.trace.records import TraceRecord, digest, order
 from nodesim.units import SECOND
 from nodesim.world import Transport, VirtualClock, driving
@@ -75,7 +76,8 @@ class Run:
         try:
             trio.run(self._play, clock, progress, clock=clock)
         except BaseExceptionGroup as group:
-            raise _single(group) from group
+            error = _single(group)
+            raise error from error.__cause__
         self._wall = time.perf_counter() - self._began
 
     async def _play(self, clock: VirtualClock, progress: Callable[[int], None] | None) -> None:
@@ -96,9 +98,15 @@ class Run:
         """Judge a finished run by its records."""
         scenario = self.scenario
         records = self.records()
-        ledger = ledger_of(records, duration_us=scenario.duration_us)
+        evidence = Evidence(records, scenario.duration_us)
+        ledger = ledger_of(records, duration_us=scenario.duration_us, evidence=evidence)
         verdicts = judge(
-            scenario.expect, records, profile=scenario.profile, duration_us=scenario.duration_us, ledger=ledger
+            scenario.expect,
+            records,
+            profile=scenario.profile,
+            duration_us=scenario.duration_us,
+            ledger=ledger,
+            evidence=evidence,
         )
         return RunResult(
             scenario=scenario,
@@ -107,6 +115,7 @@ class Run:
             digest=digest(self.header, records),
             verdicts=tuple(verdicts),
             ledger=ledger,
+            evidence=evidence,
             counts=self._counts(),
             wall_seconds=self._wall,
             startup_wall_seconds=self._startup_wall,

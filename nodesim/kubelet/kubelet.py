@@ -1,0 +1,131 @@
+"""What does a kubelet process do?
+
+Four things side by side: it registers its Node, posts the Node's status, renews the Lease, and runs the pods.  This
+program hands each event to the part it belongs to.  Source: pkg/kubelet/kubelet.go `Run`, `NewMainKubelet`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from nodesim.client.events import EventRecorder
+from nodesim.client.watches import WatchSpec
+from nodesim.kubelet import lease, registration, status, statuswrites, workers
+from nodesim.kubelet.lease import LeaseKeeper
+from nodesim.kubelet.registration import Registration
+from nodesim.kubelet.runtime import ContainersChanged, Runtime
+from nodesim.kubelet.status import StatusKeeper
+from nodesim.kubelet.workers import PodWorkers
+from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Started, Synced, TimerFired, TimerKey, Told
+from nodesim.objects import Document, node_view
+from nodesim.profiles import Profile, Settings
+from nodesim.spec import NodeSpec
+from nodesim.streams import Streams
+
+COMPONENT: Final = "kubelet"
+
+
+def whole_document(document: Document) -> Document:
+    """The view of a kubelet's watches: it needs all of its own Node and of its pods."""
+    return document
+
+
+def watches_of(node: str) -> tuple[WatchSpec, ...]:
+    """What a kubelet watches: its Node first, then the pods bound to it."""
+    return (
+        WatchSpec("nodes", whole_document, fields=f"metadata.name={node}"),
+        WatchSpec("pods", whole_document, fields=f"spec.nodeName={node}"),
+    )
+
+
+class Kubelet:
+    """The program of one kubelet process; `boot` counts the machine's power-ons."""
+
+    def __init__(
+        self,
+        spec: NodeSpec,
+        runtime: Runtime,
+        settings: Settings,
+        profile: Profile,
+        streams: Streams,
+        *,
+        boot: int = 0,
+        skip_quiet: bool = True,
+    ) -> None:
+        self._node = spec.name
+        events = EventRecorder(COMPONENT)
+        self._lease = LeaseKeeper(spec.name, settings, profile, streams.stream(f"kubelet/{spec.name}/lease"))
+        self._registration = Registration(spec.name, profile)
+        self._status = StatusKeeper(spec, settings, profile, streams, events, boot=boot, skip_quiet=skip_quiet)
+        own_node = self._status.initial_node(0)
+        self._workers = PodWorkers(spec.name, own_node, runtime, profile, streams, events, skip_quiet=skip_quiet)
+
+    def __repr__(self) -> str:
+        """Whose kubelet."""
+        return f"Kubelet({self._node!r})"
+
+    def handle(self, event: ProgramEvent, now_us: int) -> list[ProgramEffect]:
+        """One event in, the orders that follow from it out."""
+        kind = type(event)
+        if kind is TimerFired:
+            assert isinstance(event, TimerFired)
+            return self._fired(event.key, now_us)
+        if kind is Answered:
+            assert isinstance(event, Answered)
+            return self._answered(event, now_us)
+        match event:
+            case Changed():
+                return self._changed(event, now_us)
+            case Synced(resource="pods"):
+                return [*self._workers.synced(now_us)]
+            case Told(step=ContainersChanged(uid=uid)):
+                return [*self._workers.containers_changed(uid, now_us)]
+            case Started():
+                return self._started(now_us)
+            case _:
+                return []
+
+    def _started(self, now_us: int) -> list[ProgramEffect]:
+        self._status.begin(now_us)
+        effects: list[ProgramEffect] = [*self._registration.pause(now_us), *self._lease.fired(now_us)]
+        return effects + self._workers.begin(now_us)
+
+    def _fired(self, key: TimerKey, now_us: int) -> list[ProgramEffect]:
+        if key == lease.TIMER:
+            return [*self._lease.fired(now_us)]
+        if key == status.TIMER:
+            return [*self._status.fired(now_us)]
+        if key == statuswrites.TIMER:
+            return [*self._workers.statuses.fired(now_us)]
+        if key == registration.TIMER:
+            return [*self._registration.attempt(self._status.initial_node(now_us))]
+        if key == status.FAST_TIMER:
+            return [*self._status.fast_fired(now_us)]
+        if key == workers.HOUSEKEEPING_TIMER:
+            return self._workers.housekeeping(now_us)
+        assert isinstance(key, tuple), key
+        assert key[0] == workers.RESTART_TIMER, key
+        return self._workers.restart_due(key[1], now_us)
+
+    def _answered(self, event: Answered, now_us: int) -> list[ProgramEffect]:
+        tag = event.tag
+        part = tag[0] if isinstance(tag, tuple) else ""
+        if part == "lease":
+            return [*self._lease.answered(event, now_us)]
+        if part == "status":
+            return [*self._status.answered(event, now_us)]
+        if part == statuswrites.PART:
+            return [*self._workers.statuses.answered(event, now_us)]
+        if part == "register":
+            effects: list[ProgramEffect] = [*self._registration.answered(event, now_us)]
+            if self._registration.completed:
+                effects += self._status.registered(self._registration.existed, now_us)
+            return effects
+        return []  # An event's: nobody waits for it.
+
+    def _changed(self, event: Changed, now_us: int) -> list[ProgramEffect]:
+        new: Any = event.new
+        if event.resource == "pods":
+            return self._workers.changed(event.key, event.old, new, now_us)
+        self._workers.cached_node = None if new is None else node_view(new)
+        return [*self._status.changed(new, now_us)]

@@ -1,0 +1,185 @@
+"""What is a node: power, container runtime, and a kubelet that may or may not run?
+
+How it works.  The machine holds the runtime (its truth, as long as there is power) and, while a kubelet process
+lives, that process's client with its program.  It hands frames to the client and timers to whom they belong, and
+tells the kubelet what changed in the runtime.  Timers of a process die with it.  A host without a kubelet answers a
+frame as its kernel does, with a reset; a host without power does not answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nodesim.client.machine import ClientMachine
+from nodesim.kubelet.kubelet import Kubelet, watches_of
+from nodesim.kubelet.runtime import TIMER as RUNTIME_TIMER
+from nodesim.kubelet.runtime import ContainersChanged, Runtime
+from nodesim.kubelet.steps import KillKubelet, PowerOff, PowerOn, StartKubelet
+from nodesim.machine import (
+    CancelTimer,
+    Frame,
+    MachineEffect,
+    MachineEvent,
+    Record,
+    Send,
+    SetTimer,
+    Started,
+    TimerFired,
+    TimerKey,
+    Told,
+    Undelivered,
+)
+from nodesim.messages import Close, Reset
+from nodesim.profiles import Profile, Settings
+from nodesim.spec import ContainerRule, NodeSpec
+from nodesim.streams import Streams
+
+
+class NodeMachine:
+    """The machine `node/NAME`.
+
+    With `skip_quiet` periodic work of the kubelet that would do nothing is not done; what it sends is the same.
+    """
+
+    def __init__(
+        self,
+        spec: NodeSpec,
+        rules: Sequence[ContainerRule],
+        settings: Settings,
+        profile: Profile,
+        streams: Streams,
+        *,
+        skip_quiet: bool = True,
+    ) -> None:
+        self.spec = spec
+        self.runtime = Runtime(rules)
+        self.powered = True
+        self._settings = settings
+        self._profile = profile
+        self._streams = streams
+        self._skip_quiet = skip_quiet
+        self._client: ClientMachine | None = None
+        self._connection = 0
+        self._boot = 0
+        self._timers: dict[TimerKey, None] = {}
+        """The live timers of the kubelet's process, in order of their setting."""
+
+    def __repr__(self) -> str:
+        """Its name and what of it is alive."""
+        return f"NodeMachine({self.name!r}, powered={self.powered}, kubelet={self._client is not None})"
+
+    @property
+    def name(self) -> str:
+        """The actor's name."""
+        return f"node/{self.spec.name}"
+
+    def handle(self, event: MachineEvent, now_us: int) -> list[MachineEffect]:
+        """One event in, the orders that follow from it out."""
+        kind = type(event)
+        if kind is Frame:
+            assert isinstance(event, Frame)
+            if self._client is not None:
+                return self._noted(self._client.handle(event, now_us))
+            return self._refused(event)
+        if kind is TimerFired:
+            assert isinstance(event, TimerFired)
+            return self._fired(event, now_us)
+        match event:
+            case Undelivered():
+                return [] if self._client is None else self._noted(self._client.handle(event, now_us))
+            case Told(step=step):
+                return self._told(step, now_us)
+            case _:
+                assert isinstance(event, Started), event
+                return self._start_kubelet(now_us)
+
+    def _refused(self, frame: Frame) -> list[MachineEffect]:
+        if not self.powered or isinstance(frame.message, Reset | Close):
+            return []
+        return [Send(frame.source, Reset(), connection=frame.connection)]
+
+    def _fired(self, event: TimerFired, now_us: int) -> list[MachineEffect]:
+        key = event.key
+        if type(key) is tuple and key[0] == RUNTIME_TIMER:
+            _, uid, container = key
+            effects: list[MachineEffect] = [*self.runtime.fired(uid, container, now_us)]
+            if self._client is not None:
+                effects += self._noted(self._client.handle(Told(ContainersChanged(uid)), now_us))
+            return effects
+        self._timers.pop(key, None)
+        return [] if self._client is None else self._noted(self._client.handle(event, now_us))
+
+    def _noted(self, effects: list[MachineEffect]) -> list[MachineEffect]:
+        """The effects of the kubelet's process, after a look at which timers it has."""
+        for effect in effects:
+            kind = type(effect)
+            if kind is SetTimer:
+                assert isinstance(effect, SetTimer)
+                key = effect.key
+                if type(key) is not tuple or key[0] != RUNTIME_TIMER:
+                    self._timers[key] = None
+            elif kind is CancelTimer:
+                assert isinstance(effect, CancelTimer)
+                self._timers.pop(effect.key, None)
+        return effects
+
+    # --- steps --------------------------------------------------------------------------------------------------
+
+    def _told(self, step: object, now_us: int) -> list[MachineEffect]:
+        match step:
+            case KillKubelet():
+                return self._stop_kubelet(now_us)
+            case StartKubelet():
+                return self._start_kubelet(now_us)
+            case PowerOff():
+                return self._power_off(now_us)
+            case PowerOn():
+                return self._power_on(now_us)
+            case _:
+                msg = f"{self.name} knows no step {step!r}"
+                raise TypeError(msg)
+
+    def _record(self, kind: str) -> Record:
+        return Record(kind, f"Node/{self.spec.name}")
+
+    def _start_kubelet(self, now_us: int) -> list[MachineEffect]:
+        if not self.powered or self._client is not None:
+            return []
+        program = Kubelet(
+            self.spec,
+            self.runtime,
+            self._settings,
+            self._profile,
+            self._streams,
+            boot=self._boot,
+            skip_quiet=self._skip_quiet,
+        )
+        watches = watches_of(self.spec.name)
+        self._client = ClientMachine(self.name, program, watches, self._streams, connection=self._connection)
+        return [self._record("KubeletStarted"), *self._noted(self._client.handle(Started(), now_us))]
+
+    def _stop_kubelet(self, now_us: int) -> list[MachineEffect]:
+        client = self._client
+        if client is None:
+            return []
+        effects: list[MachineEffect] = [self._record("KubeletStopped"), *self._noted(client.shutdown(now_us))]
+        effects += [CancelTimer(key) for key in self._timers]
+        self._timers = {}
+        self._connection = client.connection
+        self._client = None
+        return effects
+
+    def _power_off(self, now_us: int) -> list[MachineEffect]:
+        if not self.powered:
+            return []
+        # Without power nobody says goodbye: what the dying process would send is not sent.
+        dying = [effect for effect in self._stop_kubelet(now_us) if not isinstance(effect, Send)]
+        self.powered = False
+        return [self._record("PoweredOff"), *dying, *self.runtime.power_off(now_us)]
+
+    def _power_on(self, now_us: int) -> list[MachineEffect]:
+        if self.powered:
+            return []
+        self.powered = True
+        self._boot += 1
+        return [self._record("PoweredOn"), *self._start_kubelet(now_us)]

@@ -1,0 +1,139 @@
+"""Which of the components' options does a scenario override, how do containers behave, and what is the network like?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from nodesim.profiles import SETTING_NAMES
+from nodesim.scenario.figures import DURATION_FORM, decimal, duration, percent_ppm, positive_duration
+from nodesim.scenario.names import labels
+from nodesim.scenario.reading import Cursor, fields, integer, items, text
+from nodesim.scenario.spec import ContainerRule, LinkRule, NetworkSpec
+from nodesim.scenario.targets import Cluster, read_end
+from nodesim.scenario.yamltree import ScalarTree
+from nodesim.units import MILLISECOND
+
+PERIOD_MIN_US: Final = 100 * MILLISECOND
+"""Shorter periods than a tenth of a second are slips of the pen, and would make a run endless work."""
+
+PERIODS: Final = ("nodeMonitorPeriod", "nodeStatusUpdateFrequency")
+RATE_MAX: Final = 1000
+COUNT_MAX: Final = 1_000_000_000
+
+CONTAINER_KEYS: Final = ("image", "labels", "startAfter", "readyAfter", "stopAfter", "exit")
+CONTAINER_LATER: Final = ("memory", "cpu", "disk", "probe")
+NETWORK_KEYS: Final = ("latency", "jitter", "links")
+LINK_KEYS: Final = ("from", "to", "latency", "jitter", "loss")
+EXIT_CODE_MAX: Final = 255
+
+
+def read_settings(cursor: Cursor) -> dict[str, int]:
+    """`spec.settings`: attributes of `nodesim.profiles.Settings` with their values."""
+    found = fields(cursor, tuple(SETTING_NAMES), "settings such as {nodeMonitorGracePeriod: 40s}")
+    settings = {}
+    for key, item in found.all() if found is not None else []:
+        if key in SETTING_NAMES:
+            number = setting_reader(key)(item)
+            if number is not None:
+                settings[SETTING_NAMES[key]] = number
+    return settings
+
+
+def setting_reader(name: str) -> Callable[[Cursor], int | None]:
+    """How a setting is read: its attribute's unit says it."""
+    attribute = SETTING_NAMES[name]
+    if attribute.endswith("_us"):
+        return partial(duration, low_us=PERIOD_MIN_US) if name in PERIODS else positive_duration
+    if attribute.endswith("_milli"):
+        return partial(decimal, places=3, high=RATE_MAX, form="nodes per second such as 0.1")
+    if attribute.endswith("_percent"):
+        return partial(decimal, places=2, high=1, form="a fraction from 0 to 1 such as 0.55")
+    if attribute.endswith("_seconds"):
+        low = 1 if name == "nodeLeaseDurationSeconds" else 0
+        return partial(integer, low=low, high=COUNT_MAX, form="whole seconds without a unit, such as 300")
+    return partial(integer, low=0, high=COUNT_MAX)
+
+
+def read_containers(cursor: Cursor) -> tuple[ContainerRule, ...]:
+    """`spec.containers`: the rules in the file's order."""
+    rules = []
+    for item in items(cursor, 'a list of rules such as [{image: "*", stopAfter: 2s}]'):
+        found = fields(item, CONTAINER_KEYS, 'a rule such as {image: "*", stopAfter: 2s}', CONTAINER_LATER)
+        if found is None:
+            continue
+        default = ContainerRule()
+        stop = found.get("stopAfter")
+        rules.append(
+            ContainerRule(
+                image=found.optional("image", _pattern, default.image),
+                labels=found.optional("labels", labels, {}),
+                start_after_us=found.optional("startAfter", duration, default.start_after_us),
+                ready_after_us=found.optional("readyAfter", duration, default.ready_after_us),
+                stop_after_us=default.stop_after_us if stop is None else _stop_after(stop),
+                exits=found.optional("exit", _exits, ()),
+            )
+        )
+    return tuple(rules)
+
+
+def _pattern(cursor: Cursor) -> str | None:
+    image = text(cursor, 'an image or shell pattern such as "nginx*"')
+    if image == "":
+        cursor.fault("expected an image or shell pattern such as \"nginx*\", got ''")
+    return image
+
+
+def _stop_after(cursor: Cursor) -> int | None:
+    if type(cursor.tree) is ScalarTree and cursor.tree.value == "never":
+        return None
+    return duration(cursor)
+
+
+def _exits(cursor: Cursor) -> tuple[tuple[int, int], ...]:
+    exits = []
+    for item in items(cursor, "a list of exits such as [{after: 30s, code: 1}]"):
+        found = fields(item, ("after", "code"), "an exit such as {after: 30s, code: 1}")
+        if found is None:
+            continue
+        after = found.required("after", duration, DURATION_FORM)
+        code = found.optional("code", partial(integer, low=0, high=EXIT_CODE_MAX), 0)
+        exits.append((after or 0, code))
+    return tuple(exits)
+
+
+def read_network(cursor: Cursor, cluster: Cluster) -> NetworkSpec:
+    """`spec.network`: the defaults and the exceptions."""
+    found = fields(cursor, NETWORK_KEYS, "a network such as {latency: 2ms, jitter: 1ms}")
+    default = NetworkSpec()
+    if found is None:
+        return default
+    return NetworkSpec(
+        latency_us=found.optional("latency", positive_duration, default.latency_us),
+        jitter_us=found.optional("jitter", duration, default.jitter_us),
+        links=found.optional("links", partial(_links, cluster=cluster), ()),
+    )
+
+
+def _links(cursor: Cursor, cluster: Cluster) -> tuple[LinkRule, ...]:
+    example = "{from: {zone: a}, to: control-plane, latency: 20ms}"
+    rules = []
+    for item in items(cursor, f"a list of exceptions such as [{example}]"):
+        found = fields(item, LINK_KEYS, f"an exception such as {example}")
+        if found is None:
+            continue
+        read = partial(read_end, cluster=cluster)
+        source = found.required("from", read, "control-plane or nodes such as {zone: a}")
+        destination = found.required("to", read, "control-plane or nodes such as {zone: a}")
+        if not any(key in found for key in ("latency", "jitter", "loss")):
+            item.fault("changes nothing: give latency, jitter or loss")
+        if source is not None and destination is not None and source.control_plane and destination.control_plane:
+            item.fault("both ends are the control plane; its inner hops have constant latency")
+        latency = found.maybe("latency", positive_duration)
+        jitter = found.maybe("jitter", duration)
+        loss = found.maybe("loss", percent_ppm)
+        if source is not None and destination is not None:
+            rule = LinkRule(source=source, destination=destination, latency_us=latency, jitter_us=jitter, loss_ppm=loss)
+            rules.append(rule)
+    return tuple(rules)

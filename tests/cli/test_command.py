@@ -1,0 +1,257 @@
+"""The command: texts, exit codes, JSON, traces, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from nodesim.errors import ExitCode
+from nodesim.trace.reader import read_trace
+
+ROOT: Final = Path(__file__).parent.parent.parent
+FLAGSHIP: Final = ROOT / "scenarios" / "partition-evicts.yaml"
+
+SMALL: Final = """\
+apiVersion: nodesim.dev/v1alpha1
+kind: Scenario
+metadata: {name: small}
+spec:
+  duration: 30s
+  nodes: [{name: w, count: 2}]
+  network: {latency: 1ms, jitter: 1ms}
+  expect:
+    - {node: w-0, condition: {Ready: "True"}, by: 10s}
+"""
+
+
+def nodesim(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command in a fresh process."""
+    return subprocess.run(
+        [sys.executable, "-m", "nodesim", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **(env or {})},
+        timeout=60,
+    )
+
+
+def small(folder: Path, expect: str = "") -> Path:
+    """A small scenario file."""
+    path = folder / "small.yaml"
+    path.write_text(SMALL + expect)
+    return path
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_run_that_holds_ends_with_0_and_tells_its_story() -> None:
+    """The flagship: story, ledger, verdicts, digest."""
+    done = nodesim("run", FLAGSHIP)
+    assert done.returncode == ExitCode.HELD
+    for said in ("cut off", "Ready: True -> Unknown", "deletion requested", "container still runs", "digest ", "held"):
+        assert said in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_failed_expectation_ends_with_1_the_causes_and_the_replay(tmp_path: Path) -> None:
+    """What failed, why, and the command that shows it again."""
+    path = small(tmp_path, "    - {node: w-1, condition: {Ready: Unknown}, by: 20s}\n")
+    done = nodesim("run", path, "-q", "--seed", "5")
+    assert done.returncode == ExitCode.FAILED
+    assert "FAILED" in done.stdout
+    assert f"replay: nodesim run {path} --seed 5" in done.stdout
+    assert "w-0" not in done.stdout
+
+
+def test_an_expectation_beyond_the_end_is_undecided(tmp_path: Path) -> None:
+    """The run ended before the window did: 3."""
+    path = small(
+        tmp_path,
+        "    - node: w-1\n"
+        "      condition: {Ready: Unknown}\n"
+        "      within: [20s, 30s]\n"
+        "      after: {node: w-1, condition: {Ready: 'True'}}\n",
+    )
+    done = nodesim("run", path, "-q")
+    assert done.returncode == ExitCode.UNDECIDED, done.stdout
+
+
+def test_json_prints_one_document_a_run_one_a_line() -> None:
+    """The document has exactly the keys that people rely on."""
+    done = nodesim("run", FLAGSHIP, "--json", "--seeds", "2")
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert list(first) == [
+        "scenario",
+        "seed",
+        "profile",
+        "ok",
+        "digest",
+        "duration_seconds",
+        "wall_seconds",
+        "startup_wall_seconds",
+        "expectations",
+        "ledger",
+        "counts",
+    ]
+    assert (first["scenario"], first["seed"], second["seed"]) == ("partition-evicts", 7, 8)
+    assert first["ok"] is True
+    assert set(first["expectations"][0]) == {"text", "ok", "at_seconds", "why"}
+    assert set(first["ledger"]) == {
+        "detection_seconds",
+        "false_unknowns",
+        "eviction_seconds",
+        "replacement_seconds",
+        "ghost_pod_seconds",
+        "double_run_seconds",
+        "unavailable_seconds",
+        "pods",
+    }
+    assert set(first["counts"]) == {"messages", "bytes", "renewals", "status_posts", "watch_events", "dropped"}
+    assert set(first["ledger"]["pods"][0]) == {"name", "node", "started", "stopped", "api_created", "api_deleted"}
+
+
+def test_faults_of_all_files_are_named_and_nothing_runs(tmp_path: Path) -> None:
+    """Two broken files beside a good one: 2, each fault with its place, no run."""
+    small(tmp_path)
+    (tmp_path / "one.yaml").write_text(SMALL.replace("duration: 30s", "duration: 30 parsecs"))
+    (tmp_path / "two.yaml").write_text(SMALL.replace("nodes:", "nods:"))
+    done = nodesim("run", tmp_path)
+    assert done.returncode == ExitCode.BAD_INPUT
+    assert "one.yaml:5:" in done.stderr
+    assert "two.yaml:6:" in done.stderr
+    assert "did you mean 'nodes'" in done.stderr
+    assert done.stdout == ""
+
+
+def test_validate_says_fine_or_names_the_faults(tmp_path: Path) -> None:
+    """0 for good files, 2 for bad ones."""
+    assert nodesim("validate", small(tmp_path)).returncode == ExitCode.HELD
+    (tmp_path / "bad.yaml").write_text("kind: Scenario\n")
+    done = nodesim("validate", tmp_path)
+    assert done.returncode == ExitCode.BAD_INPUT
+    assert "bad.yaml:1:" in done.stderr
+    assert "small.yaml: fine" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run"],
+        ["run", "no-such-file.yaml"],
+        ["run", "--profile", "v1.99", "x.yaml"],
+        ["run", "--seed", "-1", "x.yaml"],
+        ["run", "--seeds", "0", "x.yaml"],
+        ["run", "--set", "nonsense", str(FLAGSHIP)],
+        ["run", "--set", "spec.nothing=1", str(FLAGSHIP)],
+        ["run", "--trace", "t", "--seeds", "2", str(FLAGSHIP)],
+        ["run", "--no-such-option"],
+        ["frobnicate"],
+        ["validate"],
+        ["validate", "/"],
+    ],
+    ids=" ".join,
+)
+def test_bad_usage_ends_with_2_and_a_text(arguments: Sequence[str], tmp_path: Path) -> None:
+    """Never a traceback."""
+    if arguments[-1] == "/":
+        arguments = [*arguments[:-1], str(tmp_path)]
+    done = nodesim(*arguments)
+    assert done.returncode == ExitCode.BAD_INPUT
+    assert done.stderr.strip()
+    assert "Traceback" not in done.stderr
+
+
+def test_help_and_version_end_with_0() -> None:
+    """For the command and for each part of it."""
+    for arguments in (["--help"], ["run", "--help"], ["validate", "-h"], ["--version"]):
+        done = nodesim(*arguments)
+        assert done.returncode == 0
+        assert "nodesim" in done.stdout
+
+
+def test_the_trace_file_has_the_digest_that_the_run_prints(tmp_path: Path) -> None:
+    """SHA-256 of the file is the digest; the file can be read back."""
+    import hashlib
+
+    trace = tmp_path / "t.jsonl"
+    done = nodesim("run", FLAGSHIP, "--json", "--trace", trace)
+    assert hashlib.sha256(trace.read_bytes()).hexdigest() == json.loads(done.stdout)["digest"]
+    with trace.open() as lines:
+        read = read_trace(lines)
+    assert read.header["scenario"] == "partition-evicts"
+    assert read.records[-1].kind == "RunEnded"
+
+
+def test_a_trace_that_cannot_be_written_ends_with_4(tmp_path: Path) -> None:
+    """A folder that does not exist: a text and 4."""
+    done = nodesim("run", small(tmp_path), "--trace", tmp_path / "no" / "t.jsonl")
+    assert done.returncode == ExitCode.NOT_RUN
+    assert "Traceback" not in done.stderr
+
+
+def test_a_deterministic_run_says_so(tmp_path: Path) -> None:
+    """--check-determinism compares two fresh processes."""
+    done = nodesim("run", small(tmp_path), "-q", "--check-determinism")
+    assert done.returncode == ExitCode.HELD
+    assert "deterministic" in done.stderr
+
+
+def test_a_planted_fault_is_found_and_its_first_record_shown(tmp_path: Path) -> None:
+    """A build whose streams depend on the hash seed: 70, with both versions of the first record that differs."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import nodesim.streams as s\n"
+        "draw = s.Stream.draw\n"
+        "s.Stream.draw = lambda self: draw(self) ^ (hash('x') & 0xFFFFFFFF)\n"
+    )
+    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+    done = nodesim("run", small(tmp_path), "-q", "--check-determinism", env={"PYTHONPATH": path})
+    assert done.returncode == ExitCode.BUG
+    assert "NOT deterministic" in done.stderr
+    assert "differ first in line" in done.stderr
+    run_1, run_2 = (line for line in done.stderr.splitlines() if line.startswith("  run "))
+    assert json.loads(run_1.partition(": ")[2])["t"] != json.loads(run_2.partition(": ")[2])["t"]
+
+
+def test_ctrl_c_ends_with_130_within_a_second_and_leaves_a_readable_trace(tmp_path: Path) -> None:
+    """What was recorded up to then stands in the trace."""
+    trace = tmp_path / "t.jsonl"
+    command = [sys.executable, "-m", "nodesim", "run", str(small(tmp_path)), "--set", "spec.duration=300h"]
+    with subprocess.Popen([*command, "--trace", str(trace)], stderr=subprocess.PIPE, text=True) as running:
+        time.sleep(3)  # There is no other sign that a run is under way; a shorter wait would only weaken the test.
+        asked = time.monotonic()
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=20)
+        took = time.monotonic() - asked
+    assert running.returncode == ExitCode.INTERRUPTED
+    assert "interrupted at" in said
+    assert "Traceback" not in said
+    assert took < 1.5
+    with trace.open() as lines:
+        assert read_trace(lines).records
+
+
+def test_a_bug_ends_with_70_the_actor_and_the_replay(tmp_path: Path) -> None:
+    """A machine that raises: its name, the event and the command that shows it again."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import nodesim.scheduler as s\n"
+        "def handle(self, event, now_us):\n"
+        "    raise RuntimeError('planted')\n"
+        "s.Scheduler.handle = handle\n"
+    )
+    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+    done = nodesim("run", small(tmp_path), env={"PYTHONPATH": path})
+    assert done.returncode == ExitCode.BUG
+    assert "actor scheduler crashed at 0.000000 s on Started()" in done.stderr
+    assert "planted" in done.stderr
+    assert "replay: nodesim run" in done.stderr

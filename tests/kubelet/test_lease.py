@@ -1,0 +1,191 @@
+"""When is the Lease renewed, and what happens when that fails?"""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from nodesim.kubelet.lease import LeaseKeeper
+from nodesim.machine import Answered, Call, SetTimer
+from nodesim.messages import Create, Update
+from nodesim.objects import decode_document
+from nodesim.profiles import V1_24, V1_36, Profile, Settings
+from nodesim.streams import Streams
+from nodesim.units import MILLISECOND, SECOND
+from tests.kubelet.bench import Bench, FakeApi
+
+SETTLED_US = 25 * SECOND
+"""By then every lease exists and was renewed once."""
+
+
+def settled(profile: Profile = V1_36) -> Bench:
+    """A kubelet whose lease exists."""
+    bench = Bench(profile=profile)
+    bench.run(SETTLED_US)
+    bench.calls.clear()
+    return bench
+
+
+def test_the_first_lease_appears_at_the_second_tick_of_a_first_boot() -> None:
+    """At 0 s there is no Node to own the lease, so the keeper gives up silently; it makes the lease at 10.0-10.4 s."""
+    bench = Bench()
+    bench.run(12 * SECOND)
+    steps = bench.steps("lease")
+    assert steps[:2] == [(0, "get"), (2 * MILLISECOND, "owner-to-create")]
+    assert [step for _, step in steps[2:]] == ["get", "owner-to-create", "post"]
+    [(made_us, request)] = bench.requests(Create, "leases")
+    assert 10 * SECOND <= made_us <= 10 * SECOND + 420 * MILLISECOND
+    lease = decode_document(request.document)
+    assert lease["spec"] == {"holderIdentity": "n1", "leaseDurationSeconds": 40, "renewTime": made_us}
+    assert lease["metadata"]["ownerReferences"] == [
+        {"apiVersion": "v1", "kind": "Node", "name": "n1", "uid": "uid-nodes-n1"}
+    ]
+
+
+def test_a_restarted_kubelet_renews_at_once() -> None:
+    """Node and lease are there: the lease is read and renewed within milliseconds of the start."""
+    first = Bench()
+    first.run(SETTLED_US)
+    bench = Bench(api=first.api, start_us=SETTLED_US)
+    bench.run(SETTLED_US + SECOND)
+    assert bench.steps("lease") == [(SETTLED_US, "get"), (SETTLED_US + 2 * MILLISECOND, "put")]
+
+
+def test_renewals_follow_each_other_by_ten_seconds_and_a_little() -> None:
+    """The next renewal comes 10.0-10.4 s after the answer to the last, and carries the instant it was sent."""
+    bench = settled()
+    bench.run(300 * SECOND)
+    puts = bench.requests(Update, "leases")
+    assert len(puts) >= 25
+    for (before_us, _), (after_us, request) in itertools.pairwise(puts):
+        assert 10 * SECOND <= after_us - before_us - 2 * MILLISECOND < 10 * SECOND + 400 * MILLISECOND
+        assert decode_document(request.document)["spec"]["renewTime"] == after_us
+        assert request.brief
+
+
+def test_a_renewal_is_one_call_and_one_draw() -> None:
+    """The hot path: timer in, one PUT out; answer in, one timer out."""
+    streams = Streams(1)
+    keeper = LeaseKeeper("n1", Settings(), V1_36, streams.stream("x"))
+    keeper.fired(0)
+    owner = [{"kind": "Node", "name": "n1", "uid": "u"}]
+    lease = {"metadata": {"name": "n1", "uid": "l", "resourceVersion": "1", "ownerReferences": owner}, "spec": {}}
+    [call] = keeper.answered(Answered(("lease", "get"), 200, document=lease), 0)
+    assert isinstance(call, Call)
+    effects = keeper.answered(Answered(call.tag, 200, resource_version="2"), 5)
+    assert [type(effect) for effect in effects] == [SetTimer]
+    assert streams.stream("x").index == 1
+    [again] = keeper.fired(10 * SECOND)
+    assert isinstance(again, Call)
+    assert isinstance(again.request, Update)
+    assert decode_document(again.request.document)["metadata"]["resourceVersion"] == "2"
+
+
+def test_a_silent_server_gets_five_puts_then_gets_with_backoff() -> None:
+    """Dropped: 5 PUTs of 10 s, then GETs of 10 s with pauses of 200 ms, doubling up to 7 s, until one is answered."""
+    bench = settled()
+    bench.api.cut = True
+    bench.run(SETTLED_US + 200 * SECOND)
+    steps = bench.steps("lease")
+    begun_us = steps[0][0]
+    expected = [(begun_us + n * 10 * SECOND, "put") for n in range(5)]
+    at_us = begun_us + 50 * SECOND
+    for pause_ms in (200, 400, 800, 1600, 3200, 6400, 7000, 7000):
+        expected.append((at_us, "get"))
+        at_us += 10 * SECOND + pause_ms * MILLISECOND
+    assert steps[: len(expected)] == expected
+
+
+def test_after_a_heal_the_waiting_get_leads_to_one_put() -> None:
+    """Back 0-17 s after the heal: the GET in flight or the pause ends, then a GET and a PUT."""
+    bench = settled()
+    bench.api.cut = True
+    bench.run(SETTLED_US + 100 * SECOND)
+    healed_us = bench.now_us
+    bench.api.cut = False
+    bench.calls.clear()
+    bench.run(healed_us + 30 * SECOND)
+    steps = bench.steps("lease")
+    assert [step for _, step in steps[:2]] == ["get", "put"]
+    assert steps[1][0] - healed_us <= 17 * SECOND + 2 * MILLISECOND
+    bench.api.cut = True
+    bench.calls.clear()
+    bench.run(healed_us + 130 * SECOND)
+    gets = [t for t, step in bench.steps("lease") if step == "get"]
+    assert gets[1] - gets[0] == 10 * SECOND + 200 * MILLISECOND, "the pauses begin anew"
+
+
+def test_a_conflict_reads_the_lease_again_and_uses_up_one_try() -> None:
+    """409: GET, then PUT on the fresh base, in the same tick; after five conflicts a last round of five."""
+    bench = settled()
+    bench.api.refuse["update", "leases"] = [409]
+    bench.run(SETTLED_US + 11 * SECOND)
+    assert [step for _, step in bench.steps("lease")][:3] == ["put", "get", "put"]
+
+    bench = settled()
+    bench.api.refuse["update", "leases"] = [409] * 10
+    bench.run(SETTLED_US + 11 * SECOND)
+    rounds = ["put", "get"] * 5
+    assert [step for _, step in bench.steps("lease")][:22] == [
+        *rounds,
+        "get",
+        *rounds,
+    ][:22]
+
+
+def test_a_deleted_lease_is_made_again_in_the_same_tick() -> None:
+    """PUT 409 (its uid is a precondition), GET 404, GET node, POST, PUT."""
+    bench = settled()
+    bench.api.drop("leases", "n1")
+    bench.run(SETTLED_US + 11 * SECOND)
+    assert [step for _, step in bench.steps("lease")] == ["put", "get", "owner-to-create", "post", "put"]
+
+
+@pytest.mark.parametrize(("profile", "remade"), [(V1_36, False), (V1_24, True)])
+def test_without_a_node_no_lease_is_made_from_1_29_on(profile: Profile, remade: bool) -> None:
+    """From 1.29 a missing owner fails the write; before, a PUT without uid made a lease without owner."""
+    bench = settled(profile)
+    bench.api.drop("leases", "n1")
+    bench.api.drop("nodes", "n1")
+    bench.run(SETTLED_US + 60 * SECOND)
+    steps = [step for _, step in bench.steps("lease")]
+    if remade:
+        assert steps[:5] == ["put", "get", "owner-to-create", "owner-to-update", "put"]
+        assert "ownerReferences" not in bench.api.objects["leases", "n1"]["metadata"]
+    else:
+        assert steps[:9] == ["put", "get", "owner-to-create", *["owner-to-update"] * 4, "get", "owner-to-create"]
+        assert ("leases", "n1") not in bench.api.objects
+
+
+def test_a_node_that_comes_back_gets_its_lease_at_the_next_tick() -> None:
+    """The keeper tries at every tick while the Node is gone."""
+    bench = settled()
+    node = bench.api.objects["nodes", "n1"]
+    bench.api.drop("leases", "n1")
+    bench.api.drop("nodes", "n1")
+    bench.run(SETTLED_US + 60 * SECOND)
+    bench.api.put("nodes", node)
+    bench.run(SETTLED_US + 71 * SECOND)
+    assert ("leases", "n1") in bench.api.objects
+
+
+def test_other_errors_are_tried_again_at_once() -> None:
+    """A 500 costs one of the five tries, without pause and without a GET."""
+    bench = settled()
+    bench.api.refuse["update", "leases"] = [500, 500, 500, 500]
+    bench.run(SETTLED_US + 11 * SECOND)
+    steps = bench.steps("lease")
+    assert [step for _, step in steps[:5]] == ["put"] * 5
+    assert steps[4][0] - steps[0][0] == 8 * MILLISECOND
+
+
+def test_a_failed_post_waits_like_a_failed_get() -> None:
+    """POST 500: 200 ms later it begins again with a GET."""
+    api = FakeApi()
+    api.refuse["create", "leases"] = [500]
+    bench = Bench(api=api)
+    bench.run(12 * SECOND)
+    steps = bench.steps("lease")[2:]
+    assert [step for _, step in steps] == ["get", "owner-to-create", "post"] * 2
+    assert steps[3][0] - steps[2][0] == 202 * MILLISECOND

@@ -1,0 +1,275 @@
+"""Broken files: each is refused at once, with its faults' places and hints, and never with a traceback."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from nodesim.errors import ExitCode
+from nodesim.scenario.faults import FAULTS_MAX, ScenarioError
+from nodesim.scenario.load import load_scenario
+
+BROKEN = Path(__file__).parent.parent / "data" / "broken"
+
+HEAD = "apiVersion: nodesim.dev/v1alpha1\nkind: Scenario\nmetadata: {name: broken}\nspec:\n"
+
+FILES: tuple[tuple[str, int, str], ...] = (
+    ("empty.yaml", 1, "the file is empty"),
+    ("only-comments.yaml", 1, "the file is empty"),
+    ("a-list.yaml", 1, "expected a scenario"),
+    ("a-word.yaml", 1, "expected a scenario"),
+    ("two-documents.yaml", 9, "a second document begins here"),
+    ("unclosed-bracket.yaml", 6, "not YAML"),
+    ("tab-indent.yaml", 5, "indent with blanks, not tabs"),
+    ("unclosed-quote.yaml", 6, "not YAML"),
+    ("bad-indent.yaml", 6, "check the indentation"),
+    ("wrong-api-version.yaml", 1, "did you mean 'nodesim.dev/v1alpha1'"),
+    ("wrong-kind.yaml", 2, "did you mean 'Scenario'"),
+    ("no-name.yaml", 3, "'name' is missing"),
+    ("no-spec.yaml", 1, "'spec' is missing"),
+    ("typo-of-spec.yaml", 4, "unknown key 'sepc', did you mean 'spec'?"),
+    ("duplicate-key.yaml", 9, "key 'seed' stands here twice, first at line 8"),
+    ("duplicate-key-deep.yaml", 9, "key 'nodes' stands here twice"),
+    ("number-key.yaml", 8, 'a key must be a string: write "1"'),
+    ("list-key.yaml", 9, "a key must be a word"),
+    ("merge-key.yaml", 9, "merge keys (<<)"),
+    ("cyclic-alias.yaml", 9, "alias *loop stands inside what it names"),
+    ("unknown-alias.yaml", 8, "alias *nowhere names no anchor"),
+    ("unknown-tag.yaml", 8, "unknown tag '!dice'"),
+    ("python-tag.yaml", 8, "unknown tag"),
+    ("tag-against-value.yaml", 8, "is not what its tag !!int says"),
+    ("tag-directive.yaml", 1, "%TAG directives are not used here"),
+    ("alias-bomb.yaml", 13, "more than 60000 values"),
+    ("alias-ladder.yaml", 70, "nested deeper than 64 levels by alias"),
+    ("deep-nesting.yaml", 8, "nested deeper than 64 levels"),
+    ("infinite-number.yaml", 8, "not a number that JSON has"),
+    ("number-beyond-64-bits.yaml", 8, "does not fit into 64 bits"),
+    ("huge-exponent.yaml", 8, "too long or too large"),
+    ("control-character.yaml", 4, "control character U+0007"),
+    ("seed-is-word.yaml", 8, "expected a whole number such as 3, got 'seven'"),
+    ("seed-negative.yaml", 8, "must be from 0 to"),
+    ("seed-is-true.yaml", 8, "got true"),
+    ("duration-without-unit.yaml", 5, "does 600s or 600ms mean it?"),
+    ("duration-zero.yaml", 5, "must be at least 1us"),
+    ("duration-two-years.yaml", 5, "must be at most 8784h"),
+    ("duration-negative.yaml", 5, "not a duration"),
+    ("profile-unknown.yaml", 8, "did you mean 'v1.36'?"),
+    ("setting-unknown.yaml", 8, "did you mean 'nodeMonitorGracePeriod'?"),
+    ("setting-zero-period.yaml", 8, "must be at least 100ms"),
+    ("setting-threshold.yaml", 8, "must be from 0 to 1"),
+    ("setting-rate-fine.yaml", 8, "at most 3 decimal places"),
+    ("setting-seconds-with-unit.yaml", 8, "whole seconds without a unit"),
+    ("spec-later-key.yaml", 8, "unknown key 'workloads'"),
+    ("node-name-capital.yaml", 8, "not a name: 'Worker'"),
+    ("node-made-twice.yaml", 8, "node 'worker-2' is already made by the template at line 7"),
+    ("node-count-word.yaml", 8, "expected a whole number"),
+    ("node-count-huge.yaml", 8, "must be from 0 to 100000"),
+    ("node-total-huge.yaml", 8, "more than 100000 nodes in all"),
+    ("node-quantity.yaml", 8, "not a quantity: '16Gib'"),
+    ("node-half-pods.yaml", 8, "pods must be a whole number"),
+    ("node-zero-cpu.yaml", 8, "cpu must be more than 0"),
+    ("node-label-number.yaml", 8, 'write "12" in quotes'),
+    ("node-taint-effect.yaml", 8, "did you mean 'NoExecute'?"),
+    ("node-unknown-key.yaml", 8, "did you mean 'count'?"),
+    ("container-later-key.yaml", 9, "does not have 'memory' yet"),
+    ("container-exit-code.yaml", 9, "must be from 0 to 255"),
+    ("network-no-latency.yaml", 8, "must be at least 1us"),
+    ("link-loss-150.yaml", 10, "must be between 0 and 100 %, got 150 %"),
+    ("link-loss-bare.yaml", 10, "with its %"),
+    ("link-unknown-end.yaml", 10, "expected control-plane or nodes"),
+    ("link-unknown-zone.yaml", 10, "no node of spec.nodes is in zone 'b'; zones: a"),
+    ("link-both-control-plane.yaml", 10, "both ends are the control plane"),
+    ("link-changes-nothing.yaml", 10, "changes nothing"),
+    ("step-unknown-verb.yaml", 9, "unknown step 'partitoin', did you mean 'cut'?"),
+    ("step-later-verb.yaml", 9, "does not have the step 'pause' yet"),
+    ("step-later-for.yaml", 9, "does not have 'for' yet"),
+    ("step-percent.yaml", 9, "does not have 'percent' yet"),
+    ("step-without-time.yaml", 9, "'at' is missing"),
+    ("step-without-verb.yaml", 9, "does nothing"),
+    ("step-two-verbs.yaml", 9, "does several things (cut, heal)"),
+    ("step-unknown-node.yaml", 9, "no node 'wroker-1', did you mean 'worker-1'?"),
+    ("step-nodes-is-word.yaml", 9, "expected a list of nodes"),
+    ("step-no-target.yaml", 9, "says no nodes"),
+    ("step-two-targets.yaml", 9, "says nodes in several ways"),
+    ("step-labels-match-nobody.yaml", 9, "no node of spec.nodes has the labels"),
+    ("step-bad-mode.yaml", 9, "did you mean 'drop'?"),
+    ("step-bad-direction.yaml", 9, "known: both, to-control-plane, from-control-plane"),
+    ("step-after-the-end.yaml", 9, "11m is after the end of the run (10m)"),
+    ("steps-out-of-order.yaml", 10, "out of order: 2m comes before the step above (3m)"),
+    ("steps-is-a-mapping.yaml", 8, "expected a list of steps"),
+    ("step-delete-nothing.yaml", 9, "names no object"),
+    ("step-force-with-grace.yaml", 9, "contradict each other"),
+    ("step-scale-negative.yaml", 9, "must be from 0 to"),
+    ("step-label-nothing.yaml", 9, "changes nothing"),
+    ("step-taint-without-effect.yaml", 9, "expected a taint such as"),
+    ("step-apply-nothing.yaml", 9, "applies nothing"),
+    ("expect-unknown-node.yaml", 9, "no node 'worker-7'"),
+    ("expect-window-reversed.yaml", 9, "ends (3m) before it begins (4m)"),
+    ("expect-window-of-one.yaml", 9, "expected a window such as [2m, 3m], got 1 times"),
+    ("expect-no-time.yaml", 9, "does not say when"),
+    ("expect-two-times.yaml", 9, "says when in several ways (at, by)"),
+    ("expect-always-false.yaml", 9, "expected always: true, or never: true"),
+    ("expect-from-with-at.yaml", 9, "'from' goes with always and never only"),
+    ("expect-until-before-from.yaml", 9, "ends (1m) before it begins (2m)"),
+    ("expect-no-subject.yaml", 9, "is about nothing"),
+    ("expect-two-subjects.yaml", 9, "is about several things (node, pod)"),
+    ("expect-wrong-claim.yaml", 9, "'phase' does not go with 'node'"),
+    ("expect-unknown-condition.yaml", 9, "did you mean 'Ready'?"),
+    ("expect-unknown-status.yaml", 9, "unknown status 'Maybe'"),
+    ("expect-unknown-phase.yaml", 9, "did you mean 'Running'?"),
+    ("expect-comparison.yaml", 9, 'expected a comparison such as ">= 2"'),
+    ("expect-half-a-pod.yaml", 9, "only whole numbers count"),
+    ("expect-unknown-figure.yaml", 9, "did you mean 'ghost_pod_seconds'?"),
+    ("expect-figure-too-fine.yaml", 9, "at most 3 decimal places"),
+    ("expect-ledger-at.yaml", 9, "the ledger is judged at the run's end"),
+    ("expect-unknown-invariant.yaml", 9, "did you mean 'at-most-one-per-identity'?"),
+    ("expect-unknown-profile.yaml", 9, "unknown word 'v1.35'"),
+    ("expect-unknown-key.yaml", 9, "unknown key 'befor'"),
+    ("expect-event-object.yaml", 9, "expected an object such as Node/worker-1"),
+    ("expect-after-ledger.yaml", 9, "does not become true at an instant"),
+    ("manifest-missing-file.yaml", 9, "cannot read the file"),
+    ("manifest-is-itself.yaml", 9, "leads back to this scenario"),
+    ("manifest-is-itself-roundabout.yaml", 9, "leads back to this scenario"),
+    ("manifest-absolute.yaml", 9, "leaves the scenario's surroundings"),
+    ("manifest-far-away.yaml", 9, "leaves the scenario's surroundings"),
+    ("manifest-is-folder.yaml", 9, "this is a folder"),
+    ("manifest-no-kind.yaml", 9, "'kind' is missing"),
+    ("manifest-no-name.yaml", 9, "'name' is missing"),
+    ("manifest-bad-name.yaml", 9, "not a name"),
+    ("manifest-small-kind.yaml", 9, "did you mean 'Pod'?"),
+    ("manifest-wrong-version.yaml", 9, "Pod is of apiVersion v1"),
+    ("manifest-twice.yaml", 13, "is already made at"),
+    ("pod-no-containers.yaml", 12, "'containers' is missing (is 'contianers' meant to be it?)"),
+    ("pod-no-image.yaml", 12, "'image' is missing"),
+    ("pod-container-twice.yaml", 12, "container 'c' stands here twice"),
+    ("pod-bad-quantity.yaml", 12, "not a quantity: '5x'"),
+    ("pod-toleration-seconds.yaml", 12, "expected a whole number"),
+    ("pod-node-name-list.yaml", 12, "expected a node's name such as worker-1, got a list"),
+    ("pod-annotation.yaml", 11, "not a duration: 'nevr'"),
+    ("replicaset-selector.yaml", 13, "does not match the template's labels"),
+    ("replicaset-replicas.yaml", 13, "expected a whole number such as 3, got '3'"),
+    ("lease-with-date.yaml", 9, "dates are not read"),
+    ("list-without-items.yaml", 9, "'items' is missing"),
+)
+"""File, line of its fault, part of the message."""
+
+MADE: dict[str, tuple[bytes, str]] = {
+    "a million digits": (HEAD.encode() + b"  seed: " + b"9" * 10**6, "(1000000 digits) does not fit into 64 bits"),
+    "a million hexadecimal digits": (HEAD.encode() + b"  seed: 0x" + b"f" * 10**6, "does not fit into 64 bits"),
+    "a million decimal places": (HEAD.encode() + b"  seed: 0." + b"1" * 10**6, "too long or too large"),
+    "a duration of a million digits": (HEAD.encode() + b"  duration: " + b"9" * 10**6 + b"s", "not a duration"),
+    "a million brackets": (b"[" * 10**6, "nested deeper than 64 levels"),
+    "half a million dashes": (b"- " * 500_000, "nested deeper than 64 levels"),
+    "half a million ones": (b"[" + b"1," * 500_000 + b"]", "more than 60000 values"),
+    "many duplicate keys": (b"a: 1\n" * 150_000, "stands here twice"),
+    "many aliases": (b"- &a x\n" + b"- *a\n" * 150_000, "more than 60000 values"),
+    "many documents": (b"---\n" * 250_000, "more than 60000 values"),
+    "many tag directives": (
+        b"".join(b"%%TAG !t%d! tag:x\n" % n for n in range(40_000)) + b"--- a\n",
+        "%TAG directives are not used here",
+    ),
+    "zeros": (bytes(100_000), "control character U+0000"),
+    "a gzip file": (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", "is not UTF-8 text"),
+    "UTF-16": ("apiVersion: x".encode("utf-16"), "byte 0xff is not UTF-8 text"),
+    "a word in Latin-1": (HEAD.encode() + b"  seed: caf\xe9\n", "byte 0xe9 is not UTF-8 text"),
+    "more than a MiB": (b"#" * (1024 * 1024 + 1), "larger than 1048576 bytes"),
+}
+
+
+def faults_of(path: Path) -> ScenarioError:
+    """The error of a file, which must come in under a second."""
+    began = time.process_time()
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(path)
+    assert time.process_time() - began < 1
+    return caught.value
+
+
+@pytest.mark.parametrize(("name", "line", "part"), FILES, ids=[name for name, _, _ in FILES])
+def test_a_broken_file_is_refused_with_place_and_hint(name: str, line: int, part: str) -> None:
+    """Each broken file's fault names the file, the line and what to do, in under a second."""
+    error = faults_of(BROKEN / name)
+    found = [(fault.line, fault.message) for fault in error.faults]
+    assert any(at == line and part in message for at, message in found), str(error)
+    assert all(fault.path == str(BROKEN / name) and fault.column > 0 for fault in error.faults)
+
+
+def test_every_broken_file_is_in_the_table() -> None:
+    """No file of the folder goes untested."""
+    assert {path.name for path in BROKEN.iterdir()} == {name for name, _, _ in FILES} | {"ten-faults.yaml"}
+
+
+def test_ten_faults_are_named_at_once() -> None:
+    """A file with ten faults yields ten lines in the file's order, each with line, column, path and hint."""
+    path = BROKEN / "ten-faults.yaml"
+    error = faults_of(path)
+    assert error.exit_code is ExitCode.BAD_INPUT
+    rest = [
+        "3:18: metadata.name: not a name: 'Ten_Faults';"
+        " small letters, digits, '-' and '.', at most 253, such as worker-1",
+        "5:9: spec.seed: expected a whole number such as 3, got 'seven'",
+        "6:13: spec.duration: not a duration: '20'; write it like 5m30s, 250ms or 1h: does 20s or 20ms mean it?",
+        "7:14: spec.settings: unknown key 'nodeMonitorGracePeroid', did you mean 'nodeMonitorGracePeriod'?",
+        "9:51: spec.nodes[0].capacity.memory: not a quantity: '16Gib'; write it like 500m, 4 or 16Gi",
+        "10:22: spec.network.latency: must be at least 1us, got 0s",
+        "12:16: spec.steps[0]: unknown step 'partitoin', did you mean 'cut'?",
+        "13:12: spec.steps[1].at: out of order: 2m comes before the step above (3m); sort the steps by time",
+        "13:31: spec.steps[1].heal.nodes[0]: no node 'wroker-1', did you mean 'worker-1'?",
+        "15:61: spec.expect[0].within: ends (3m) before it begins (4m)",
+    ]
+    assert str(error).splitlines() == [f"{path}:{each}" for each in rest]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MADE)
+def test_a_monstrous_file_is_refused_fast(name: str, tmp_path: Path) -> None:
+    """Bombs, binaries and giants are refused in under a second, too large to be kept in the repository."""
+    content, part = MADE[name]
+    path = tmp_path / "made.yaml"
+    path.write_bytes(content)
+    error = faults_of(path)
+    assert part in str(error)
+    assert all(fault.line > 0 and fault.path == str(path) for fault in error.faults)
+
+
+def test_faults_end_at_a_hundred(tmp_path: Path) -> None:
+    """After a hundred faults the reading stops, and the last line says that there are more."""
+    path = tmp_path / "many.yaml"
+    path.write_text(HEAD + "  nodes: [{name: w}]\n  steps:\n" + "    - {at: 1m, cut: {nodes: [v]}}\n" * 200)
+    error = faults_of(path)
+    assert len(error.faults) == FAULTS_MAX + 1
+    assert error.faults[-1].message == "stopped after 100 faults; there are more"
+
+
+def test_what_is_no_file_is_a_fault(tmp_path: Path) -> None:
+    """A missing file, a folder, a loop of links, a pipe, and a name with a zero byte: a fault each, at once."""
+    loop, pipe = tmp_path / "loop.yaml", tmp_path / "pipe.yaml"
+    loop.symlink_to(loop)
+    os.mkfifo(pipe)
+    said = {
+        tmp_path / "none.yaml": "cannot read the file: No such file",
+        tmp_path: "this is a folder",
+        loop: "cannot read the file: Too many levels of symbolic links",
+        pipe: "this is a pipe or device",
+        Path("/dev/zero"): "this is a pipe or device",
+        tmp_path / "a\0b": "not a file's name",
+        tmp_path / ("x" * 300): "cannot read the file: File name too long",
+        tmp_path / "none.yaml" / "x": "cannot read the file",
+    }
+    for path, part in said.items():
+        error = faults_of(path)
+        assert [(fault.path, fault.line, fault.column) for fault in error.faults] == [(str(path), 1, 1)]
+        assert part in error.faults[0].message
+
+
+def test_a_file_that_may_not_be_read_is_a_fault(tmp_path: Path) -> None:
+    """Rights that forbid reading are a fault with the system's reason."""
+    path = tmp_path / "secret.yaml"
+    path.write_text(HEAD)
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("this user may read everything")
+    assert "Permission denied" in faults_of(path).faults[0].message
