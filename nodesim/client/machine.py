@@ -49,6 +49,7 @@ from nodesim.streams import Streams
 
 SERVER: Final = "apiserver"
 
+_ANSWERS: Final = (Done, Failure, Listed)
 _CALLS: Final = ("client", "calls")
 _DIAL: Final = ("client", "dial")
 _IDLE: Final = ("client", "idle")
@@ -220,11 +221,11 @@ class ClientMachine:
         connection = self._connection
         message = frame.message
         if frame.connection != connection.number or not (connection.open or connection.dialing):
-            if not isinstance(message, Reset | Close):
+            if not isinstance(message, (Reset, Close)):
                 out.append(Send(frame.source, Reset(), connection=frame.connection))
             return
         connection.heard_us = now_us
-        if isinstance(message, Done | Failure | Listed):
+        if isinstance(message, _ANSWERS):
             self._answered(frame.in_reply_to, message, now_us, out)
         elif isinstance(message, WatchEvent):
             reflector = self._watches.get(frame.in_reply_to)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nodesim.messages import Patch
-from nodesim.spec import ContainerRule, NodeSpec
+from nodesim.spec import NodeSpec
 from nodesim.units import SECOND
 from tests.kubelet.bench import Bench, pod
 from tests.kubelet.running import BOUND_US, NEVER_STOPS, ask_deletion, running, status_of, stops
@@ -13,9 +11,9 @@ from tests.kubelet.running import BOUND_US, NEVER_STOPS, ask_deletion, running, 
 # --- restart of the kubelet -----------------------------------------------------------------------------------------
 
 
-def restarted(bench: Bench, rules: tuple[ContainerRule, ...] = (), **options: Any) -> Bench:
+def restarted(bench: Bench) -> Bench:
     """Another kubelet process on the same machine, against the same API."""
-    return Bench(api=bench.api, runtime=bench.runtime, start_us=bench.now_us, **options)
+    return Bench(api=bench.api, runtime=bench.runtime, start_us=bench.now_us)
 
 
 def test_a_restarted_kubelet_adopts_what_runs() -> None:
