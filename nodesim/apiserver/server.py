@@ -212,6 +212,7 @@ class ApiServer:
             if place == last:
                 effects.append(_reply(frame, outcome.answer))
             self.watch_events += self._watches.publish(resource, change, now_us, effects)
+            change.forget_parsed()
         if not outcome.changes:
             effects.append(_reply(frame, outcome.answer))
         elif resource is _LEASES:

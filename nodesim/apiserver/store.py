@@ -71,6 +71,12 @@ class Change:
     new: Stored
     old: Stored | None
 
+    def forget_parsed(self) -> None:
+        """Keep the bytes only: a document takes ten times as much, and is read again rarely."""
+        self.new.parsed = None
+        if self.old is not None:
+            self.old.parsed = None
+
 
 def uid_of(kind: str, namespace: str, name: str, version: int) -> str:
     """A uid in the form of a UUID; the version of its creation tells an object from an earlier one of its name."""

@@ -5,6 +5,7 @@ Source: api/core/v1/types.go (Node), component-helpers node/topology `GetZoneKey
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Any
 
 from nodesim.objects.documents import Document
@@ -25,12 +26,12 @@ class Condition:
 
 
 def parse_condition(document: dict[str, Any]) -> Condition:
-    """A condition from its document form."""
+    """A condition from its document form; its words, which thousands of nodes share, are kept once."""
     return Condition(
-        document["type"],
-        document.get("status", ""),
-        document.get("reason") or "",
-        document.get("message") or "",
+        intern(document["type"]),
+        intern(document.get("status", "")),
+        intern(document.get("reason") or ""),
+        intern(document.get("message") or ""),
         document.get("lastHeartbeatTime"),
         document.get("lastTransitionTime"),
     )
@@ -81,15 +82,19 @@ def node_view(document: Document) -> NodeView:
         uid=metadata.get("uid", ""),
         resource_version=metadata.get("resourceVersion", ""),
         created_us=metadata.get("creationTimestamp") or 0,
-        labels=metadata.get("labels") or {},
+        labels=_shared(metadata.get("labels")),
         annotations=metadata.get("annotations") or {},
         taints=tuple(parse_taint(taint) for taint in spec.get("taints") or ()),
         unschedulable=bool(spec.get("unschedulable")),
         conditions={item["type"]: parse_condition(item) for item in status.get("conditions") or ()},
-        capacity=status.get("capacity") or {},
-        allocatable=status.get("allocatable") or {},
+        capacity=_shared(status.get("capacity")),
+        allocatable=_shared(status.get("allocatable")),
         pod_cidrs=tuple(spec.get("podCIDRs") or ()),
     )
+
+
+def _shared(words: dict[str, str] | None) -> dict[str, str]:
+    return {intern(key): intern(word) for key, word in words.items()} if words else {}
 
 
 def zone_key(labels: dict[str, str]) -> str:

@@ -88,7 +88,6 @@ async def driving(
     async with trio.open_nursery() as nursery:
         for world in worlds:
             for home in world.homes.values():
-                home.open_mailbox()
                 nursery.start_soon(home.live, name=home.name)
         yield advance
         nursery.cancel_scope.cancel()

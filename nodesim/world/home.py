@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import outcome
 import trio
 
 from nodesim.errors import ActorCrash
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Home:
     """One actor's shell.  `count` numbers what it puts into the queue, `recorded` its records."""
 
-    __slots__ = ("channels", "count", "host", "machine", "name", "recorded", "timers", "turns", "world")
+    __slots__ = ("channels", "count", "host", "machine", "name", "recorded", "task", "timers", "world")
 
     def __init__(self, name: str, machine: Machine, world: World) -> None:
         self.name = name
@@ -34,7 +35,8 @@ class Home:
         self.timers: dict[TimerKey, int] = {}
         """Live timers: key -> the count under which the timer stands in the queue."""
         self.channels: dict[str, Channel] = {}
-        self.turns: tuple[trio.MemorySendChannel[_Turn], trio.MemoryReceiveChannel[_Turn]] | None = None
+        self.task: trio.lowlevel.Task | None = None
+        """The actor's task while it waits at its mailbox."""
 
     def take(self, event: MachineEvent, cause: str, now_us: int) -> None:
         """One turn.
@@ -49,22 +51,24 @@ class Home:
         if effects:
             self.world.perform(self, effects, cause, now_us)
 
-    def open_mailbox(self) -> None:
-        """Make the mailbox at which `live` waits."""
-        self.turns = trio.open_memory_channel[_Turn](0)
-
     async def live(self) -> None:
-        """The actor's trio task: waits at its mailbox; takes the turns that are handed to it there."""
-        assert self.turns is not None, "open the mailbox first"
-        async for turn in self.turns[1]:
+        """The actor's trio task: it waits at its mailbox and takes the turns that are handed to it there.
+
+        The mailbox is the task's own parking place: thousands of actors wait, and in virtual time most never wake.
+        """
+        while True:
+            self.task = trio.lowlevel.current_task()
+            turn = await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.SUCCEEDED)
             self.take(turn.event, turn.cause, turn.now_us)
             turn.done.set()
 
     async def take_in_task(self, event: MachineEvent, cause: str, now_us: int) -> None:
         """One turn, taken by the actor's own task."""
-        assert self.turns is not None, "the actor's task has not been started"
+        while self.task is None:
+            await trio.lowlevel.checkpoint()  # It has just been started, or has just taken a turn.
+        task, self.task = self.task, None
         turn = _Turn(event, cause, now_us)
-        await self.turns[0].send(turn)
+        trio.lowlevel.reschedule(task, outcome.Value(turn))
         await turn.done.wait()
 
     def __repr__(self) -> str:

@@ -34,7 +34,8 @@ class Caches:
         """A lease appeared, was renewed, or went."""
         if new is not None:
             self.leases[new.name] = self.renewed[new.name] = new.renew_us
-        elif old is not None:
+        else:
+            assert old is not None
             self.leases.pop(old.name, None)
             self.renewed.pop(old.name, None)
 

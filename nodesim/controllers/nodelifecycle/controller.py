@@ -6,8 +6,10 @@ and marks its pods.  This is its face: events in, orders out.  The loops begin w
 * each node event: `node_worker` (NoSchedule taints, labels); each binding of a pod: `pod_worker`;
 * every 5 s: `monitor`; every 100 ms: `no_execute`.
 
-Both periodic loops hang on one timer, `tick`, set to whichever is due first, and at one instant the monitor pass goes
-first.  Answers reach the controller before a tick of the same instant (the world orders them by their origin).
+Both periodic loops hang on one timer, `tick`, set to whichever is due first.  At one instant the monitor pass goes
+first, then the NoExecute pass, then answers and other timers, in whatever order they arrive: what those queue at the
+instant of a NoExecute pass waits for the next one.  So a pass that is left out because it had nothing to do makes no
+difference.
 Source: pkg/controller/nodelifecycle/node_lifecycle_controller.go `NewNodeLifecycleController`, `Run`.
 """
 
@@ -84,6 +86,8 @@ class NodeLifecycleController:
             else:
                 self._changed(event, now_us, out)
             return out
+        if self._running and kind in (Answered, TimerFired):
+            self._catch_up(now_us, out)
         if kind is Answered:
             assert isinstance(event, Answered)
             self._answered(event, now_us, out)
@@ -151,9 +155,6 @@ class NodeLifecycleController:
 
     def _timer_fired(self, event: TimerFired, now_us: int, out: list[ProgramEffect]) -> None:
         match event.key:
-            case "tick":
-                self._tick_us = None
-                self._tick(now_us, out)
             case ("health", str(name)):
                 self._monitor.try_again(name, now_us, out)
             case ("node-write", int(number)):
@@ -161,7 +162,13 @@ class NodeLifecycleController:
             case ("pod-retry", str(key)):
                 self._pod_worker.add(key, now_us, out)
             case _:
-                pass
+                pass  # The tick, which had its turn already.
+
+    def _catch_up(self, now_us: int, out: list[ProgramEffect]) -> None:
+        if self._tick_us is not None and self._tick_us <= now_us:
+            self._tick_us = None
+            self._tick(now_us, out)
+        self._no_execute.pass_over(now_us)
 
     def _tick(self, now_us: int, out: list[ProgramEffect]) -> None:
         if self._monitor.next_us is not None and self._monitor.next_us <= now_us:

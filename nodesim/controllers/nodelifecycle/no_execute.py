@@ -76,6 +76,10 @@ class NoExecute:
         period_us = self.settings.no_execute_period_us
         return self._grid_us + -((self._grid_us - earliest_us) // period_us) * period_us
 
+    def pass_over(self, now_us: int) -> None:
+        """What is queued from here on is too late for a pass now."""
+        self._after_us = max(self._after_us, now_us)
+
     def begin(self, now_us: int, out: list[ProgramEffect]) -> None:
         """Run a pass, which ends now or with a later `written`."""
         self._running = True

@@ -53,7 +53,6 @@ class Check:
     """The health stage waits for a GET."""
     read_again: bool = False
     """`node` is what the API said, not what the cache has."""
-    skipped: bool = False
     pods: list[PodObject] = attrs.Factory(list)
 
 
@@ -114,7 +113,6 @@ class Checks:
             return False
         check.reading = False
         if not answer.ok or check.last_try:
-            check.skipped = True
             self.zones.drop(check.node.name)
             return True
         assert answer.document is not None
@@ -150,7 +148,7 @@ class Checks:
         health, name = check.look.health, check.node.name
         lease_us = self.caches.leases.get(name)
         settled = lease_us is None or (health.lease_us is not None and health.lease_us >= lease_us)
-        strange = check.skipped or check.read_again or check.node.ours or name in self.retry
+        strange = check.read_again or check.node.ours or name in self.retry
         return health if check.look.current == "True" and settled and not strange else None
 
     def _look_again(self, check: Check, now_us: int) -> None:

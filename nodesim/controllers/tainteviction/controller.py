@@ -25,6 +25,7 @@ from nodesim.client.watches import WatchSpec
 from nodesim.controllers.tainteviction.eviction import Eviction
 from nodesim.controllers.tainteviction.timed_workers import Added, TimedWorkerQueue
 from nodesim.controllers.tainteviction.tolerations import FOR_EVER, judge
+from nodesim.controllers.tainteviction.views import TaintedNode, tainted_node
 from nodesim.machine import (
     Answered,
     CancelTimer,
@@ -38,7 +39,7 @@ from nodesim.machine import (
     TimerFired,
     TimerKey,
 )
-from nodesim.objects import NodeView, PodView, Taint, node_view, pod_view
+from nodesim.objects import PodView, Taint, pod_view
 from nodesim.objects.taints import NO_EXECUTE
 from nodesim.profiles import Profile, Settings
 from nodesim.units import SECOND
@@ -53,7 +54,7 @@ class _State:
     recorder: EventRecorder
     queue: TimedWorkerQueue
     synced: dict[str, bool] = attrs.field(factory=lambda: {"nodes": False, "pods": False})
-    nodes: dict[str, NodeView] = attrs.field(factory=dict)
+    nodes: dict[str, TaintedNode] = attrs.field(factory=dict)
     pods: dict[str, PodView] = attrs.field(factory=dict)
     keys_on: dict[str, dict[str, None]] = attrs.field(factory=dict)
     tainted: dict[str, tuple[Taint, ...]] = attrs.field(factory=dict)
@@ -71,7 +72,7 @@ class TaintEvictionController:
     It has no option of its own: nothing in `settings` concerns it.
     """
 
-    watches: tuple[WatchSpec, ...] = (WatchSpec("pods", pod_view), WatchSpec("nodes", node_view))
+    watches: tuple[WatchSpec, ...] = (WatchSpec("pods", pod_view), WatchSpec("nodes", tainted_node))
 
     def __init__(self, settings: Settings, profile: Profile) -> None:
         self._profile = profile
@@ -141,7 +142,9 @@ class TaintEvictionController:
         # A node that is tainted later in this instant finds the pod in the cache, so the others need no timer.
         return [SetTimer(("pod", key, is_on), now_us)] if is_on in state.tainted else []
 
-    def _node_changed(self, name: str, old: NodeView | None, new: NodeView | None, now_us: int) -> list[ProgramEffect]:
+    def _node_changed(
+        self, name: str, old: TaintedNode | None, new: TaintedNode | None, now_us: int
+    ) -> list[ProgramEffect]:
         """Source: `NodeUpdated`; a change of NoExecute taints counts, also of their order and timeAdded."""
         state = self._state
         if new is None:
@@ -278,6 +281,6 @@ class TaintEvictionController:
             self._state.queue.finish(eviction.key, ok=eviction.outcome)
 
 
-def _no_execute(node: NodeView) -> tuple[Taint, ...]:
+def _no_execute(node: TaintedNode) -> tuple[Taint, ...]:
     """Source: `getNoExecuteTaints`."""
     return tuple(taint for taint in node.taints if taint.effect == NO_EXECUTE)

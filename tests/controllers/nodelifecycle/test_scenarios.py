@@ -10,7 +10,7 @@ from itertools import pairwise
 import attrs
 import pytest
 
-from nodesim.machine import Record, SetTimer, Synced
+from nodesim.machine import Answered, Record, SetTimer, Synced, TimerFired
 from nodesim.messages import Get, Patch, Update
 from nodesim.objects import decode_document
 from nodesim.profiles import V1_24, V1_36, Profile, Settings
@@ -758,3 +758,117 @@ def test_1_8_8_with_rate_1_tainting_stays_off_after_a_stop(rate_milli: int) -> N
     kept_alive(cluster, ["n1"], 110 * SECOND, 200 * SECOND)
     cluster.run(150 * SECOND)
     assert len(cluster.granted()) == (0 if rate_milli == 1000 else 2)
+
+
+def test_1_1_2_a_no_execute_pass_slides_by_its_own_duration() -> None:
+    """GET and PATCH take 4 ms, so the next pass is 104 ms after the last one, not 100."""
+    settings = attrs.evolve(Settings.of(V1_36), node_eviction_rate_milli=10_000)
+    cluster = Cluster(settings=settings)
+    names = [f"n{n}" for n in range(1, 8)]
+    healthy(cluster, names, until_us=1)
+    kept_alive(cluster, names[3:], 10 * SECOND, 100 * SECOND)
+    cluster.start()
+    cluster.run(52 * SECOND)
+    instants = [t_us - 50 * SECOND for t_us, _ in cluster.granted()]
+    assert instants == [100 * MILLISECOND, 204 * MILLISECOND, 308 * MILLISECOND]
+
+
+@pytest.mark.parametrize(("failing", "granted"), [(True, ["n1"]), (False, ["n1", "n1"])])
+def test_a_taint_that_could_not_be_stripped_keeps_its_node_in_the_set(failing: bool, granted: list[str]) -> None:
+    """Master disruption: n1's taint stays, so that it is not queued again; stripped, it is, and costs a token later."""
+    cluster = Cluster()
+    healthy(cluster, ["n1", "n2"], until_us=1)
+    kept_alive(cluster, ["n2"], 10 * SECOND, 21 * SECOND)
+    cluster.start()
+    cluster.run(74 * SECOND)
+    if failing:
+        # Only what takes all of n1's NoExecute taints away.
+        cluster.fail = lambda request: (
+            500
+            if type(request) is Patch
+            and request.name == "n1"
+            and "NoExecute" not in str(decode_document(request.document)["spec"]["taints"])
+            else None
+        )
+    cluster.run(84 * SECOND)
+    cluster.fail = lambda request: None
+    assert cluster.zone_states() == {"": "FullDisruption"}
+    assert cluster.taints("n1") == (["unreachable"] if failing else [])
+    cluster.heartbeat("n2", lease_only=False)
+    kept_alive(cluster, ["n2"], 90 * SECOND, 200 * SECOND)
+    cluster.run(120 * SECOND)
+    assert [name for _, name in cluster.granted()] == granted
+
+
+def test_a_restarted_controller_goes_on_when_a_strip_fails() -> None:
+    """The next node is registered all the same, and the next pass tries the Ready one again."""
+    cluster = Cluster()
+    gone = [{"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"}]
+    for name in ("n1", "n2"):
+        cluster.put("nodes", node(name, taints=gone))
+    cluster.fail = lambda request: 500 if type(request) is Patch and request.resource == "nodes" else None
+    cluster.start()
+    cluster.run(SECOND)
+    assert len(cluster.events()) == 2
+    cluster.fail = lambda request: None
+    cluster.run(6 * SECOND)
+    assert cluster.taints("n1") == cluster.taints("n2") == []
+
+
+def test_a_node_read_again_in_a_new_zone_gets_a_queue_there() -> None:
+    """The retry after a conflict shows zone labels that the pass did not know of; it is queued in that zone."""
+    cluster = Cluster()
+    healthy(cluster, ["n1", "n2"], until_us=1)
+    kept_alive(cluster, ["n2"], 10 * SECOND, 100 * SECOND)
+    cluster.start()
+    cluster.run(49 * SECOND)
+    cluster.watch_lag_us = SECOND
+    cluster.at(50 * SECOND - 1, lambda: cluster.change("nodes", "n1", {"metadata": {"labels": zone_labels("z")}}))
+    cluster.run(60 * SECOND)
+    assert cluster.zone_states() == {"": "Normal", "r1:\x00:z": "FullDisruption"}
+    assert {fields["zone"] for _, _, fields in cluster.records("TaintQueued")} == {"r1:\x00:z"}
+
+
+def test_a_node_that_lost_its_ready_condition_is_no_longer_to_be_marked() -> None:
+    """1.2.10: without Ready there is neither taint work nor a memory of pods to mark."""
+    cluster = Cluster()
+    healthy(cluster, ["n1", "n2"], until_us=1)
+    kept_alive(cluster, ["n2"], 10 * SECOND, 100 * SECOND)
+    cluster.put("pods", pod("p1", "n1"))
+    cluster.start()
+    cluster.fail = lambda request: 500 if type(request) is Update and request.resource == "pods" else None
+    cluster.run(52 * SECOND)
+    cluster.heartbeat("n1")
+    cluster.put("nodes", node("n1", None))
+    cluster.run(58 * SECOND)
+    cluster.post("n1", "False")
+    cluster.run(70 * SECOND)
+    assert len(cluster.status_updates("pods")) == 1
+
+
+def test_a_ready_status_of_no_known_kind_gets_no_no_execute_taint() -> None:
+    """Neither True nor False nor Unknown: it counts as not ready, and nothing is queued."""
+    cluster = Cluster()
+    cluster.put("nodes", node("n1", "Maybe"))
+    cluster.renew_every("n1", 0, 100 * SECOND)
+    cluster.start()
+    cluster.run(30 * SECOND)
+    assert (cluster.granted(), cluster.taints("n1")) == ([], [])
+    assert cluster.zone_states() == {"": "FullDisruption"}
+
+
+def test_what_concerns_no_node_at_work_is_ignored() -> None:
+    """Late answers and timers, and answers to events."""
+    cluster = Cluster()
+    cluster.put("nodes", node("n1"))
+    cluster.start()
+    handle = cluster.controller.handle
+    for event in (
+        Answered(("health", "n1"), 200),
+        Answered(("node-write", 9), 200),
+        Answered(("pod-status", 9), 200),
+        Answered(("event", 1), 201),
+        TimerFired(("health", "n1")),
+        TimerFired(("node-write", 9)),
+    ):
+        assert handle(event, 1) == []
