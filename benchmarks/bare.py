@@ -1,6 +1,7 @@
 """The yardstick: a heap loop that packs and unpacks lease renewals and their replies, and does nothing else.
 
-Three events a renewal, as any emulation must have: the node's timer, the renewal's arrival, the reply's arrival.
+A renewal is a map of a lease's six fields, as anybody would pack it; its reply says the code, the name and the new
+version.  Three events a renewal, as any emulation must have: the node's timer, the renewal's arrival, the reply's arrival.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ class BareLoop:
         self._count = 0
         self.renewals = 0
         self._seen = [0] * senders
+        self._versions = [0] * senders
+        self._names = [f"node-{sender}" for sender in range(senders)]
         for sender in range(senders):
             self._push(sender * 10 * SECOND // senders, 0, sender)
 
@@ -33,21 +36,31 @@ class BareLoop:
         """Wall seconds that the events up to `until_us` took."""
         heap, push, pop = self._heap, heapq.heappush, heapq.heappop
         packb, unpackb = msgpack.packb, msgpack.unpackb
-        seen, count, renewals = self._seen, self._count, 0
+        seen, names, versions, count, renewals = self._seen, self._names, self._versions, self._count, 0
         began = time.perf_counter()
         while heap[0][0] <= until_us:
             now_us, _, kind, payload = pop(heap)
             count += 1
             if kind == 0:
-                renewal = packb((payload, "kube-node-lease", f"node-{payload}", now_us, 40, count))
-                push(heap, (now_us + MILLISECOND, count, 1, renewal))
+                renewal = {
+                    "namespace": "kube-node-lease",
+                    "name": names[payload],
+                    "holderIdentity": names[payload],
+                    "leaseDurationSeconds": 40,
+                    "renewTime": now_us,
+                    "resourceVersion": versions[payload],
+                }
+                push(heap, (now_us + MILLISECOND, count, 1, (payload, packb(renewal))))
             elif kind == 1:
-                sender, _, _, renewed_us, _, version = unpackb(payload)
-                seen[sender] = renewed_us
+                sender, packed = payload
+                renewal = unpackb(packed)
+                seen[sender] = renewal["renewTime"]
                 renewals += 1
-                push(heap, (now_us + MILLISECOND, count, 2, packb((sender, version, now_us, 200, "", True))))
+                reply = {"code": 200, "name": renewal["name"], "resourceVersion": now_us}
+                push(heap, (now_us + MILLISECOND, count, 2, (sender, packb(reply))))
             else:
-                sender, *_ = unpackb(payload)
+                sender, packed = payload
+                versions[sender] = unpackb(packed)["resourceVersion"]
                 push(heap, (now_us + 10 * SECOND, count, 0, sender))
         self._count = count
         self.renewals += renewals

@@ -139,6 +139,13 @@ class CancelTimer:
 
 
 @value
+class CancelAllTimers:
+    """A process dies: forget all timers of this actor, but those whose key is a tuple that begins with `spare`."""
+
+    spare: str = ""
+
+
+@value
 class Record:
     """Write a record into the trace.
 
@@ -162,7 +169,7 @@ class Call:
 
 
 ProgramEffect: TypeAlias = Call | SetTimer | CancelTimer | Record
-MachineEffect: TypeAlias = Send | SetTimer | CancelTimer | Record
+MachineEffect: TypeAlias = Send | SetTimer | CancelTimer | CancelAllTimers | Record
 
 
 class Program(Protocol):
@@ -185,6 +192,7 @@ __all__ = [
     "NETWORK_REASONS",
     "Answered",
     "Call",
+    "CancelAllTimers",
     "CancelTimer",
     "Changed",
     "Fields",

@@ -5,8 +5,7 @@ happens in it but by an event.
 
 How it works.  `handle` sorts frames by connection and kind.  Reads are answered from the store; writes (`Writes`) give
 an outcome, which becomes, change by change, its record and the watch events that follow from it; the answer goes out
-with the last change, before that change's events.  One path is short, because it is nine of ten requests: a lease in
-which only renewTime differs from the stored one needs no rule, so `_renew` does without the rest.
+with the last change, before that change's events.  One path is short, because it is nine of ten requests: `_renew`.
 """
 
 from __future__ import annotations
@@ -19,10 +18,9 @@ from nodesim.apiserver.reading import find_one, find_resource
 from nodesim.apiserver.records import record_of
 from nodesim.apiserver.registry import BY_PLURAL
 from nodesim.apiserver.selection import parse_selection
-from nodesim.apiserver.store import Change, Store, Stored
+from nodesim.apiserver.store import Change, Store
 from nodesim.apiserver.watching import Watcher, Watches
 from nodesim.apiserver.writes import Outcome, Writes
-from nodesim.errors import FrameError
 from nodesim.machine import Frame, MachineEffect, MachineEvent, Send, Started, TimerFired, Told, Undelivered
 from nodesim.messages import (
     Accept,
@@ -39,15 +37,15 @@ from nodesim.messages import (
     Patch,
     Ping,
     Pong,
+    Renew,
     Reset,
     Unwatch,
     Update,
     Watch,
 )
-from nodesim.objects import decode_document, encode_document
 from nodesim.profiles import Profile, Settings
 
-_VERBS = {Create: "create", Update: "update", Patch: "patch", Bind: "bind", Delete: "delete"}
+_VERBS = {Create: "create", Update: "update", Renew: "update", Patch: "patch", Bind: "bind", Delete: "delete"}
 _LEASES = BY_PLURAL["leases"]
 _KUBELETS = "node/"
 
@@ -84,10 +82,8 @@ class ApiServer:
             if connections.unheard and type(event.message) is not Dial:
                 connections.unheard.discard(source)
             message = event.message
-            if type(message) is Update and message.resource == "leases":
-                effects = self._renew(event, message, now_us)
-                if effects is not None:
-                    return effects
+            if type(message) is Renew:
+                return self._renew(event, message, now_us)
             return self._on_open(event, now_us)
         if isinstance(event, Undelivered):
             self._forget(event.destination, event.connection)
@@ -185,7 +181,9 @@ class ApiServer:
         missed = history.since(version)
         if missed is None:
             return [_reply(frame, failures.expired(version, history.oldest))]
-        watcher = Watcher(frame.source, frame.connection, frame.id, resource, request.namespace, selection)
+        watcher = Watcher(
+            frame.source, frame.connection, frame.id, resource, request.namespace, selection, request.brief
+        )
         self._watches.open(watcher)
         effects: list[MachineEffect] = [_reply(frame, Done(200, b"", str(version)))]
         for change in missed:
@@ -221,47 +219,23 @@ class ApiServer:
             self.status_posts += frame.source.startswith(_KUBELETS)
         return effects
 
-    def _renew(self, frame: Frame, request: Update, now_us: int) -> list[MachineEffect] | None:
-        """The short path: a lease of which only renewTime is new.  None: not such a one, nothing was done.
+    def _renew(self, frame: Frame, request: Renew, now_us: int) -> list[MachineEffect]:
+        """A heartbeat.  The short path needs nothing of the document but its version, uid and renewTime.
 
-        That the document equals the stored one in everything else (uid and resourceVersion, too) is all that
-        preconditions, strategy and validation could ask for.  The new document is made from the stored one, so that
-        no other type of number slips in as equal.
+        Preconditions, strategy and validation could ask for nothing else: all the rest is the stored document's own.
         """
-        key = (request.namespace, request.name)
-        old = self._leases.get(key)
-        if old is None or request.subresource or self._record_heartbeats:
-            return None
-        try:
-            document = decode_document(request.document)
-        except FrameError:
-            return None
-        before = old.document
-        spec, spec_before = document.get("spec"), before["spec"]
-        if type(spec) is not dict:
-            return None
-        renewed = spec.get("renewTime")
-        renewed_before = spec_before.get("renewTime")
-        if type(renewed) is not int or renewed == renewed_before or renewed_before is None:
-            return None
-        spec["renewTime"] = renewed_before
-        if document != before:
-            return None
-        store = self._store
-        version = store.next_version(now_us)
-        text = str(version)
-        document = {
-            **before,
-            "metadata": {**before["metadata"], "resourceVersion": text},
-            "spec": {**spec_before, "renewTime": renewed},
-        }
-        packed = encode_document(document)
-        new = Stored(old.namespace, old.name, version, packed, document)
-        store.renew(self._leases, key, new)
-        old.parsed = None  # The history keeps bytes only: thousands of heartbeats stay small.
+        leases = self._leases
+        old = leases.get((request.namespace, request.name))
+        if old is None or (old.text or str(old.version)) != request.resource_version or self._record_heartbeats:
+            return self._publish(frame, self._writes.renew(request, now_us), now_us)
+        base = old.base or old
+        before = base.document  # Every heartbeat of this lease stands on it, so it stays parsed.
+        renewed_us = old.renew_us if old.base is not None else before["spec"].get("renewTime")
+        if before["metadata"]["uid"] != request.uid or renewed_us == request.renew_us or renewed_us is None:
+            return self._publish(frame, self._writes.renew(request, now_us), now_us)
+        new = self._store.renew(leases, old, request.renew_us, now_us)
         self.renewals += 1
-        answer = Done(200, b"" if request.brief else packed, text)
-        effects: list[MachineEffect] = [Send(frame.source, answer, 0, frame.id, frame.connection)]
+        effects: list[MachineEffect] = [Send(frame.source, Done(200, b"", new.text), 0, frame.id, frame.connection)]
         self.watch_events += self._watches.publish(_LEASES, Change("MODIFIED", new, old), now_us, effects)
         return effects
 

@@ -44,14 +44,21 @@ class DocumentTooLarge(FrameError):
 
 @attrs.define(eq=False)
 class Stored:
-    """One revision of an object: the document and its wire form, which serves all receivers."""
+    """One revision of an object: its document and its wire form, which serves all receivers; each made when wanted.
+
+    A heartbeat is kept as what is new in it (`version`, `renew_us`) and the revision before it that has the rest.
+    """
 
     namespace: str
     name: str
     version: int
-    packed: bytes
+    wire: bytes | None
     parsed: Document | None
-    """None once forgotten: superseded heartbeats are kept for late watches as bytes only."""
+    base: Stored | None = None
+    """The revision from which this one differs by a renewTime only; None unless it is a heartbeat."""
+    renew_us: int = 0
+    text: str = ""
+    """The version as heartbeats carry it; "" until one was written."""
     summary: Fields | None = None
     """What records say of it, once somebody asked."""
 
@@ -59,8 +66,24 @@ class Stored:
     def document(self) -> Document:
         """The document; nobody may change it."""
         if self.parsed is None:
-            self.parsed = decode_document(self.packed)
+            self.parsed = self._rebuilt() if self.wire is None else decode_document(self.wire)
         return self.parsed
+
+    @property
+    def packed(self) -> bytes:
+        """The wire form."""
+        if self.wire is None:
+            self.wire = encode_document(self.document)
+        return self.wire
+
+    def _rebuilt(self) -> Document:
+        assert self.base is not None
+        before = self.base.document
+        return {
+            **before,
+            "metadata": {**before["metadata"], "resourceVersion": str(self.version)},
+            "spec": {**before["spec"], "renewTime": self.renew_us},
+        }
 
 
 @value
@@ -212,10 +235,15 @@ class Store:
         self.version = version
         return Stored(old.namespace, old.name, version, encode_document(last), last)
 
-    def renew(self, objects: dict[Key, Stored], key: Key, stored: Stored) -> None:
-        """Put a heartbeat of a resource without indexes; its version comes from `next_version`."""
-        objects[key] = stored
-        self.version = stored.version
+    def renew(self, leases: dict[Key, Stored], old: Stored, renew_us: int, now_us: int) -> Stored:
+        """Store a heartbeat: `old` with another renewTime."""
+        version = now_us * VERSIONS_PER_US
+        if version <= self.version:
+            version = self.version + 1
+        self.version = version
+        stored = Stored(old.namespace, old.name, version, None, None, old.base or old, renew_us, str(version))
+        leases[old.namespace, old.name] = stored
+        return stored
 
     def _put(self, resource: Resource, old: Stored | None, new: Stored) -> None:
         table = self._tables[resource.plural]

@@ -19,9 +19,9 @@ import attrs
 from nodesim.apiserver.history import History
 from nodesim.apiserver.registry import RESOURCES, Resource
 from nodesim.apiserver.selection import Selection
-from nodesim.apiserver.store import Change, field_text
+from nodesim.apiserver.store import Change, Stored, field_text
 from nodesim.machine import MachineEffect, Send
-from nodesim.messages import WatchEvent
+from nodesim.messages import Renewed, WatchEvent
 from nodesim.objects import encode_document
 
 
@@ -35,6 +35,8 @@ class Watcher:
     resource: Resource
     namespace: str
     selection: Selection
+    brief: bool = False
+    """Renewals of leases are told by `Renewed`."""
 
     @property
     def order(self) -> tuple[str, int]:
@@ -50,12 +52,15 @@ class Watcher:
                 return (label, equalities[label])
         return None
 
-    def event(self, change: Change) -> WatchEvent | None:
+    def event(self, change: Change) -> WatchEvent | Renewed | None:
         """What it hears of a change, None if nothing."""
         if self.namespace and self.namespace != change.new.namespace:
             return None
         if self.selection.everything:
-            return WatchEvent(change.type, change.new.packed)
+            new = change.new
+            if self.brief and new.base is not None:
+                return Renewed(new.namespace, new.name, new.text, new.renew_us)
+            return WatchEvent(change.type, new.packed)
         before = change.old is not None and self.selection.matches(change.old)
         if change.type != "DELETED" and self.selection.matches(change.new):
             return WatchEvent("MODIFIED" if before else "ADDED", change.new.packed)
@@ -63,7 +68,7 @@ class Watcher:
             return None
         return WatchEvent("DELETED", change.new.packed if change.type == "DELETED" else _left_behind(change))
 
-    def send(self, event: WatchEvent) -> Send:
+    def send(self, event: WatchEvent | Renewed) -> Send:
         """The frame that tells it."""
         return Send(self.client, event, 0, self.id, self.connection)
 
@@ -81,6 +86,14 @@ def _order(watcher: Watcher) -> tuple[str, int]:
     return watcher.order
 
 
+def _tell_renewal(lease: Stored, watchers: list[Watcher], out: list[MachineEffect]) -> None:
+    """A heartbeat, told to watchers that want no more of it than what is new."""
+    event = Renewed(lease.namespace, lease.name, lease.text, lease.renew_us)
+    for watcher in watchers:
+        if not watcher.namespace or watcher.namespace == lease.namespace:
+            out.append(Send(watcher.client, event, 0, watcher.id, watcher.connection))
+
+
 class ResourceWatches:
     """The history and the watchers of one resource."""
 
@@ -91,6 +104,10 @@ class ResourceWatches:
         """Those that hear of everything, sorted."""
         self.choosy = 0
         """How many others there are."""
+        self._brief: list[Watcher] = []
+        """Those of them that hear of renewals in brief, sorted."""
+        self._full = 0
+        """How many are not among those."""
         self._loose: list[Watcher] = []
         self._buckets: dict[tuple[str, str], list[Watcher]] = {}
 
@@ -98,11 +115,19 @@ class ResourceWatches:
         """Begin to tell a watcher."""
         insort(self._home(watcher), watcher, key=_order)
         self.choosy += not self._is_plain(watcher)
+        if watcher.brief and watcher.selection.everything:
+            insort(self._brief, watcher, key=_order)
+        else:
+            self._full += 1
 
     def remove(self, watcher: Watcher) -> None:
         """Tell a watcher no more."""
         self._home(watcher).remove(watcher)
         self.choosy -= not self._is_plain(watcher)
+        if watcher.brief and watcher.selection.everything:
+            self._brief.remove(watcher)
+        else:
+            self._full -= 1
         bucket = watcher.bucket
         if bucket is not None and not self._buckets[bucket]:
             del self._buckets[bucket]
@@ -110,7 +135,10 @@ class ResourceWatches:
     def tell(self, change: Change, out: list[MachineEffect]) -> int:
         """Append the frames that a change causes; how many they are."""
         told = len(out)
-        if not self.choosy:
+        if change.new.base is not None and not self._full:
+            _tell_renewal(change.new, self._brief, out)
+            return len(out) - told
+        if not self.choosy and change.new.base is None:
             event = WatchEvent(change.type, change.new.packed)
             for watcher in self.plain:
                 out.append(Send(watcher.client, event, 0, watcher.id, watcher.connection))

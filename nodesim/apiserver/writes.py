@@ -19,8 +19,8 @@ from nodesim.apiserver.registry import BY_PLURAL, START_NAMESPACES, Resource
 from nodesim.apiserver.store import Change, DocumentTooLarge, Store, Stored, generated_name
 from nodesim.apiserver.strategy import prepared_for_create, prepared_for_update
 from nodesim.apiserver.validation import create_faults, update_faults
-from nodesim.messages import Bind, Create, Delete, Done, Failure, Patch, Update
-from nodesim.objects import Document, whole_second
+from nodesim.messages import Bind, Create, Delete, Done, Failure, Patch, Renew, Update
+from nodesim.objects import Document, encode_document, whole_second
 from nodesim.profiles import Profile, Settings
 from nodesim.values import value
 
@@ -67,6 +67,24 @@ class Writes:
         if document["metadata"].get("resourceVersion"):
             return failures.bad_request("resourceVersion should not be set on objects to be created")
         return self._create(resource, document, now_us)
+
+    def renew(self, request: Renew, now_us: int) -> Outcome | Failure:
+        """PUT of a lease that is the stored one but for renewTime, version and uid of the request."""
+        old = self._store.get(BY_PLURAL["leases"], request.namespace, request.name)
+        before: Document = {} if old is None else old.document
+        document = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            **before,
+            "metadata": {
+                **before.get("metadata", {"name": request.name, "namespace": request.namespace}),
+                "uid": request.uid,
+                "resourceVersion": request.resource_version,
+            },
+            "spec": {**before.get("spec", {}), "renewTime": request.renew_us},
+        }
+        put = Update("leases", request.namespace, request.name, "", encode_document(document), brief=True)
+        return self.update(put, now_us)
 
     def update(self, request: Update, now_us: int) -> Outcome | Failure:
         """PUT.  Leases and events are created by it where they do not exist and no uid is asked for."""

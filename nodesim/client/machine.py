@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Final
 
-import attrs
-
-from nodesim.client.connection import PING_TIMEOUT_US, Connection
+from nodesim.client.connection import Connection
 from nodesim.client.reflector import Reflector
 from nodesim.client.watches import WatchSpec
 from nodesim.machine import (
@@ -40,7 +38,7 @@ from nodesim.messages import (
     Listed,
     Ping,
     Pong,
-    Request,
+    Renewed,
     Reset,
     WatchEvent,
 )
@@ -50,20 +48,10 @@ from nodesim.streams import Streams
 SERVER: Final = "apiserver"
 
 _ANSWERS: Final = (Done, Failure, Listed)
-_CALLS: Final = ("client", "calls")
+_NEWS: Final = (Renewed, WatchEvent)
 _DIAL: Final = ("client", "dial")
-_IDLE: Final = ("client", "idle")
-
-
-@attrs.define
-class _Pending:
-    """A request without an answer yet.  `reflector` is set when no program but a reflector asked."""
-
-    tag: Hashable
-    request: Request
-    deadline_us: int | None
-    reflector: int | None
-    sent: bool
+_WAKE: Final = ("client", "wake")
+"""For the next call that times out and the next look at the connection's health, whichever is first."""
 
 
 class ClientMachine:
@@ -79,12 +67,13 @@ class ClientMachine:
             Reflector(spec, streams.stream(f"reflector/{name}/{place}")) for place, spec in enumerate(watches)
         ]
         self._watches: dict[int, Reflector] = {}
-        self._pending: dict[int, _Pending] = {}
+        self._pending: dict[int, Call] = {}
+        """Calls without an answer yet, by the id of their request; a reflector's have the tag ("client", place)."""
+        self._deadlines: dict[int, int] = {}
+        """When those that have a timeout are given up (us)."""
+        self._unsent: list[int] = []
+        """Those that wait for the connection to open."""
         self._ids = 0
-        self._armed_us: int | None = None
-        """When the timer for call timeouts is due; it may be earlier than needed, never later."""
-        self._waiting: set[int] = set()
-        """Places of reflectors that wait for their timer."""
 
     @property
     def connection(self) -> int:
@@ -113,15 +102,12 @@ class ClientMachine:
         return out
 
     def shutdown(self, now_us: int) -> list[MachineEffect]:
-        """The process dies: its sockets are closed, its timers forgotten; the program hears nothing of it."""
+        """The process dies: its sockets are closed; the program hears nothing of it.  Its timers are the caller's."""
         out: list[MachineEffect] = []
         if self._connection.open or self._connection.dialing:
             out.append(Send(SERVER, Close(), connection=self._connection.number))
-        out += [CancelTimer(_CALLS), CancelTimer(_DIAL), CancelTimer(_IDLE)]
-        out += [CancelTimer(("client", "reflector", place)) for place in sorted(self._waiting)]
         self._connection.lost()
-        self._pending.clear()
-        self._watches.clear()
+        self._forget_calls()
         return out
 
     # --- towards the program ---------------------------------------------------------------------------------------
@@ -129,17 +115,14 @@ class ClientMachine:
     def _tell(self, event: ProgramEvent, now_us: int, out: list[MachineEffect]) -> None:
         for effect in self.program.handle(event, now_us):
             if isinstance(effect, Call):
-                self._call(_Pending(effect.tag, effect.request, None, None, sent=False), effect.timeout_us, now_us, out)
+                self._call(effect, now_us, out)
             else:
                 out.append(effect)
 
-    def _answer(
-        self, pending: _Pending, answer: Done | Listed | Failure, now_us: int, out: list[MachineEffect]
-    ) -> None:
-        tag = pending.tag
+    def _answer(self, tag: Hashable, answer: Done | Listed | Failure, now_us: int, out: list[MachineEffect]) -> None:
         if isinstance(answer, Done):
             document = decode_document(answer.document) if answer.document else None
-            event = Answered(tag, answer.code, document=document, resource_version=answer.resource_version)
+            event = Answered(tag, answer.code, "", "", document, (), answer.resource_version)
         elif isinstance(answer, Listed):
             documents = tuple(decode_document(packed) for packed in answer.documents)
             event = Answered(tag, 200, documents=documents, resource_version=answer.resource_version)
@@ -148,56 +131,65 @@ class ClientMachine:
             event = Answered(tag, answer.code, answer.reason, answer.message, retry_after_seconds=after_seconds)
         self._tell(event, now_us, out)
 
-    def _fail(self, pending: _Pending, reason: str, now_us: int, out: list[MachineEffect]) -> None:
+    def _fail(self, call: Call, reason: str, now_us: int, out: list[MachineEffect]) -> None:
         """No answer came."""
-        if pending.reflector is None:
-            self._tell(Answered(pending.tag, 0, reason), now_us, out)
+        place = _reflector_of(call)
+        if place is None:
+            self._tell(Answered(call.tag, 0, reason), now_us, out)
             return
-        self._reflectors[pending.reflector].failed(reason)
-        self._wait(pending.reflector, now_us, out)
+        self._reflectors[place].failed(reason)
+        self._wait(place, now_us, out)
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
-    def _call(self, pending: _Pending, timeout_us: int | None, now_us: int, out: list[MachineEffect]) -> None:
-        self._ids += 1
-        self._pending[self._ids] = pending
+    def _call(self, call: Call, now_us: int, out: list[MachineEffect]) -> None:
+        self._ids = id_ = self._ids + 1
+        self._pending[id_] = call
         connection = self._connection
         if connection.open:
-            pending.sent = True
-            out.append(Send(SERVER, pending.request, self._ids, 0, connection.number))
-        elif not connection.dialing:
-            connection.dial(now_us)
-            out.append(Send(SERVER, Dial(), connection=connection.number))
-            out.append(SetTimer(_DIAL, connection.next_dial_us()))
-        if timeout_us is not None:
-            deadline_us = pending.deadline_us = now_us + timeout_us
-            if self._armed_us is None or deadline_us < self._armed_us:
-                self._armed_us = deadline_us
-                out.append(SetTimer(_CALLS, deadline_us))
+            out.append(Send(SERVER, call.request, id_, 0, connection.number))
+        else:
+            self._unsent.append(id_)
+            if not connection.dialing:
+                connection.dial(now_us)
+                out.append(Send(SERVER, Dial(), connection=connection.number))
+                out.append(SetTimer(_DIAL, connection.next_dial_us()))
+        if call.timeout_us is not None:
+            self._deadlines[id_] = now_us + call.timeout_us
+            self._arm(out)
 
-    def _expire(self, now_us: int, out: list[MachineEffect]) -> None:
-        """Give up the calls whose time is over; what a late answer says is ignored."""
-        self._armed_us = None
-        due = [
-            id_ for id_, call in self._pending.items() if call.deadline_us is not None and call.deadline_us <= now_us
-        ]
+    def _arm(self, out: list[MachineEffect]) -> None:
+        """Set the timer for whatever is due next."""
+        connection = self._connection
+        at_us = connection.next_check_us() if connection.open else None
+        for deadline_us in self._deadlines.values():
+            if at_us is None or deadline_us < at_us:
+                at_us = deadline_us
+        out.append(CancelTimer(_WAKE) if at_us is None else SetTimer(_WAKE, at_us))
+
+    def _woken(self, now_us: int, out: list[MachineEffect]) -> None:
+        """Give up the calls whose time is over (what a late answer says is ignored), then look at the connection."""
+        due = [id_ for id_, deadline_us in self._deadlines.items() if deadline_us <= now_us]
         for id_ in due:
-            call = self._pending.pop(id_, None)
-            if call is not None:
-                self._fail(call, "Timeout", now_us, out)
-        left = [call.deadline_us for call in self._pending.values() if call.deadline_us is not None]
-        if left and self._armed_us is None:
-            self._armed_us = min(left)
-            out.append(SetTimer(_CALLS, self._armed_us))
+            del self._deadlines[id_]
+            if id_ in self._unsent:
+                self._unsent.remove(id_)
+            self._fail(self._pending.pop(id_), "Timeout", now_us, out)
+        if self._connection.open:
+            self._check_health(now_us, out)
+        self._arm(out)
+
+    def _forget_calls(self) -> None:
+        """None of what was asked will be answered."""
+        self._pending, self._deadlines, self._unsent, self._watches = {}, {}, [], {}
 
     # --- reflectors -------------------------------------------------------------------------------------------------
 
     def _ask(self, place: int, now_us: int, out: list[MachineEffect]) -> None:
         request = self._reflectors[place].request()
-        self._call(_Pending("", request, None, place, sent=False), None, now_us, out)
+        self._call(Call(("client", place), request), now_us, out)
 
     def _wait(self, place: int, now_us: int, out: list[MachineEffect]) -> None:
-        self._waiting.add(place)
         out.append(SetTimer(("client", "reflector", place), now_us + self._reflectors[place].wait_us(now_us)))
 
     def _reflected(
@@ -227,7 +219,7 @@ class ClientMachine:
         connection.heard_us = now_us
         if isinstance(message, _ANSWERS):
             self._answered(frame.in_reply_to, message, now_us, out)
-        elif isinstance(message, WatchEvent):
+        elif isinstance(message, _NEWS):
             reflector = self._watches.get(frame.in_reply_to)
             change = reflector.saw(message) if reflector is not None else None
             if change is not None:
@@ -248,47 +240,36 @@ class ClientMachine:
             out.append(Send(frame.source, Pong(), connection=connection.number))
 
     def _answered(self, id_: int, answer: Done | Listed | Failure, now_us: int, out: list[MachineEffect]) -> None:
-        pending = self._pending.pop(id_, None)
-        if pending is None:
+        call = self._pending.pop(id_, None)
+        if call is None:
             return  # It came after the call's timeout.
-        if pending.deadline_us is not None and self._armed_us == pending.deadline_us:
-            self._armed_us = None
-            out.append(CancelTimer(_CALLS))
-            if self._pending:
-                self._rearm(out)
-        if pending.reflector is not None:
-            self._reflected(pending.reflector, answer, id_, now_us, out)
+        if call.timeout_us is not None:
+            del self._deadlines[id_]
+            self._arm(out)
+        place = _reflector_of(call)
+        if place is None:
+            self._answer(call.tag, answer, now_us, out)
         else:
-            self._answer(pending, answer, now_us, out)
-
-    def _rearm(self, out: list[MachineEffect]) -> None:
-        left = [call.deadline_us for call in self._pending.values() if call.deadline_us is not None]
-        if left:
-            self._armed_us = min(left)
-            out.append(SetTimer(_CALLS, self._armed_us))
+            self._reflected(place, answer, id_, now_us, out)
 
     def _opened(self, now_us: int, out: list[MachineEffect]) -> None:
         connection = self._connection
         connection.accepted(now_us)
         out.append(Record("ConnectionOpened", "", {"connection": connection.number}))
         out.append(CancelTimer(_DIAL))
-        out.append(SetTimer(_IDLE, connection.next_check_us()))
-        for id_, pending in self._pending.items():
-            if not pending.sent:
-                pending.sent = True
-                out.append(Send(SERVER, pending.request, id_, 0, connection.number))
+        self._arm(out)
+        unsent, self._unsent = self._unsent, []
+        for id_ in unsent:
+            out.append(Send(SERVER, self._pending[id_].request, id_, 0, connection.number))
 
     def _timer(self, key: tuple[object, ...], now_us: int, out: list[MachineEffect]) -> None:
-        if key == _CALLS:
-            self._expire(now_us, out)
+        if key == _WAKE:
+            self._woken(now_us, out)
         elif key == _DIAL:
             self._dial_again(now_us, out)
-        elif key == _IDLE:
-            self._check_health(now_us, out)
         else:
             place = key[2]
             assert isinstance(place, int)
-            self._waiting.discard(place)
             self._ask(place, now_us, out)
 
     def _dial_again(self, now_us: int, out: list[MachineEffect]) -> None:
@@ -301,15 +282,16 @@ class ClientMachine:
         out.append(SetTimer(_DIAL, connection.next_dial_us()))
 
     def _check_health(self, now_us: int, out: list[MachineEffect]) -> None:
+        """Ping a silent connection; give up one whose Pong does not come."""
         connection = self._connection
-        if connection.ping_sent_us is not None and now_us - connection.ping_sent_us >= PING_TIMEOUT_US:
-            out.append(Send(SERVER, Close(), connection=connection.number))
-            self._lose("silent", "ConnectionLost", now_us, out)
+        if now_us < connection.next_check_us():
             return
-        if connection.ping_sent_us is None and connection.next_check_us() <= now_us:
+        if connection.ping_sent_us is None:
             connection.ping_sent_us = now_us
             out.append(Send(SERVER, Ping(), connection=connection.number))
-        out.append(SetTimer(_IDLE, connection.next_check_us()))
+        else:
+            out.append(Send(SERVER, Close(), connection=connection.number))
+            self._lose("silent", "ConnectionLost", now_us, out)
 
     def _lose(self, why: str, reason: str, now_us: int, out: list[MachineEffect]) -> None:
         """The connection, or the dial, is over: watches break, calls fail, the next call dials anew."""
@@ -318,15 +300,18 @@ class ClientMachine:
             return
         out.append(Record("ConnectionLost", "", {"connection": connection.number, "why": why}))
         connection.lost()
-        out += [CancelTimer(_DIAL), CancelTimer(_IDLE)]
-        pending, self._pending = self._pending, {}
-        watches, self._watches = self._watches, {}
-        if self._armed_us is not None:
-            self._armed_us = None
-            out.append(CancelTimer(_CALLS))
+        out += [CancelTimer(_DIAL), CancelTimer(_WAKE)]
+        pending, watches = self._pending, self._watches
+        self._forget_calls()
         for place, reflector in enumerate(self._reflectors):
             if reflector.watch_id in watches:
                 reflector.broken()
                 self._wait(place, now_us, out)
         for call in pending.values():
             self._fail(call, reason, now_us, out)
+
+
+def _reflector_of(call: Call) -> int | None:
+    """The place of the reflector that asked; None: the program did."""
+    tag = call.tag
+    return tag[1] if type(tag) is tuple and tag[0] == "client" else None

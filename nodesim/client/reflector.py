@@ -16,7 +16,7 @@ from typing import Any, Literal
 from nodesim.client.backoff import ReflectorBackoff
 from nodesim.client.watches import WatchSpec
 from nodesim.machine import Changed, ProgramEvent, Synced
-from nodesim.messages import Done, Failure, List, Listed, Watch, WatchEvent
+from nodesim.messages import Done, Failure, List, Listed, Renewed, Watch, WatchEvent
 from nodesim.objects import decode_document
 from nodesim.streams import Stream
 
@@ -44,7 +44,8 @@ class Reflector:
         spec = self.spec
         if self.next == "list":
             return List(spec.resource, spec.namespace, spec.fields, spec.labels)
-        return Watch(spec.resource, spec.namespace, spec.fields, spec.labels, self.version)
+        brief = spec.renewed is not None
+        return Watch(spec.resource, spec.namespace, spec.fields, spec.labels, self.version, brief)
 
     def answered(self, answer: Done | Listed | Failure, id_: int) -> list[ProgramEvent] | None:
         """The server answered a request: the changes that the program hears of, or None: wait, then ask again."""
@@ -71,8 +72,10 @@ class Reflector:
         """How long to wait before the next request."""
         return self._backoff.wait_us(now_us, self._stream)
 
-    def saw(self, event: WatchEvent) -> Changed | None:
+    def saw(self, event: WatchEvent | Renewed) -> Changed | None:
         """A watch event: the change that the program hears of; None for an object that was not in the cache."""
+        if isinstance(event, Renewed):
+            return self._renewed(event)
         document = decode_document(event.document)
         metadata = document["metadata"]
         namespace = metadata.get("namespace")
@@ -86,6 +89,15 @@ class Reflector:
             return Changed(self.spec.resource, key, old, None)
         new = self.cache[key] = self.spec.view(document)
         self.versions[key] = version
+        return Changed(self.spec.resource, key, old, new)
+
+    def _renewed(self, event: Renewed) -> Changed | None:
+        key = event.namespace + "/" + event.name
+        old = self.cache.get(key)
+        if old is None or self.spec.renewed is None:
+            return None
+        version = self.version = self.versions[key] = event.resource_version
+        new = self.cache[key] = self.spec.renewed(old, version, event.renew_us)
         return Changed(self.spec.resource, key, old, new)
 
     def _replace(self, answer: Listed) -> list[ProgramEvent]:

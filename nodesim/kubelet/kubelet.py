@@ -66,12 +66,9 @@ class Kubelet:
 
     def handle(self, event: ProgramEvent, now_us: int) -> list[ProgramEffect]:
         """One event in, the orders that follow from it out."""
-        kind = type(event)
-        if kind is TimerFired:
-            assert isinstance(event, TimerFired)
-            return self._fired(event.key, now_us)
-        if kind is Answered:
-            assert isinstance(event, Answered)
+        if isinstance(event, TimerFired):
+            return self._lease.fired(now_us) if event.key == lease.TIMER else self._fired(event.key, now_us)
+        if isinstance(event, Answered):
             return self._answered(event, now_us)
         match event:
             case Changed():
@@ -91,8 +88,6 @@ class Kubelet:
         return effects + self._workers.begin(now_us)
 
     def _fired(self, key: TimerKey, now_us: int) -> list[ProgramEffect]:
-        if key == lease.TIMER:
-            return [*self._lease.fired(now_us)]
         if key == status.TIMER:
             return [*self._status.fired(now_us)]
         if key == statuswrites.TIMER:
@@ -111,7 +106,7 @@ class Kubelet:
         tag = event.tag
         part = tag[0] if isinstance(tag, tuple) else ""
         if part == "lease":
-            return [*self._lease.answered(event, now_us)]
+            return self._lease.answered(event, now_us)
         if part == "status":
             return [*self._status.answered(event, now_us)]
         if part == statuswrites.PART:

@@ -6,7 +6,8 @@ Sources: component-helpers apimachinery/lease/controller.go (`sync`, `backoffEns
 How it works.  A sync begins at once, then 10.0-10.4 s after the end of the one before.  It is a walk over four steps,
 each one call: with a lease in hand `put` (five tries, no pause; a 409 inserts a `get` for a fresh base); without one,
 or after five failures, `get` until the server answers (pauses 200 ms, doubling, 7 s at most); not found: `post`.  A
-lease without owner first needs the Node (`owner`).  The document is kept; a renewal replaces two of its fields.
+lease without owner first needs the Node (`owner`).  The document is kept; once the server has confirmed it, a `put`
+says only what is new in it (`Renew`).
 
 Left out: closing idle connections after repeated failures, which has no effect while watches keep the connection
 busy.
@@ -14,10 +15,10 @@ busy.
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Final
 
-from nodesim.machine import Answered, Call, SetTimer
-from nodesim.messages import Create, Get, Update
+from nodesim.machine import Answered, Call, ProgramEffect, SetTimer
+from nodesim.messages import Create, Get, Renew, Request, Update
 from nodesim.objects import LEASE_NAMESPACE, Document, encode_document
 from nodesim.profiles import Profile, Settings
 from nodesim.streams import Stream
@@ -36,8 +37,6 @@ _POST: Final = ("lease", "post")
 _OWNER_TO_UPDATE: Final = ("lease", "owner-to-update")
 _OWNER_TO_CREATE: Final = ("lease", "owner-to-create")
 
-LeaseEffect: TypeAlias = Call | SetTimer
-
 
 class LeaseKeeper:
     """Keeps one node's Lease renewed."""
@@ -51,8 +50,8 @@ class LeaseKeeper:
         self._jitter_us = max(1, self._interval_us * 4 // 100)
         self._needs_owner = profile.lease_needs_owner
         self._lease: Document | None = None
-        self._brief = False
-        """May the answer to a PUT be brief?  Not while the lease's uid is unknown."""
+        self._settled = False
+        """Is the document the server's but for the renewTime?  Then a renewal may be written in its shortest form."""
         self._tries = 0
         self._last_update = False
         """Is this the sync's second round of PUTs, after which it gives up?"""
@@ -64,21 +63,26 @@ class LeaseKeeper:
         """Whose lease, and whether there is one."""
         return f"LeaseKeeper({self._node!r}, lease={self._lease is not None})"
 
-    def fired(self, now_us: int) -> list[LeaseEffect]:
+    def fired(self, now_us: int) -> list[ProgramEffect]:
         """Begin a sync, or go on after a pause of the back-off."""
         if self._backing_off:
             self._backing_off = False
             return [self._get()]
         self._last_update = False
+        self._tries = 0
+        if self._settled:
+            return [self._put(now_us)]
         if self._lease is None:
             return self._ensure(for_update=False)
-        self._tries = 0
         return self._attempt(now_us)
 
-    def answered(self, event: Answered, now_us: int) -> list[LeaseEffect]:
+    def answered(self, event: Answered, now_us: int) -> list[ProgramEffect]:
         """The answer to one of this keeper's calls."""
         tag = event.tag
         if tag == _PUT:
+            if event.code == 200 and event.document is None and self._lease is not None:
+                self._lease["metadata"]["resourceVersion"] = event.resource_version
+                return self._finished(now_us)
             return self._put_answered(event, now_us)
         if tag == _GET:
             return self._get_answered(event, now_us)
@@ -94,7 +98,7 @@ class LeaseKeeper:
 
     # --- retryUpdateLease ---------------------------------------------------------------------------------------
 
-    def _attempt(self, now_us: int) -> list[LeaseEffect]:
+    def _attempt(self, now_us: int) -> list[ProgramEffect]:
         if self._tries >= UPDATE_TRIES:
             if self._last_update:
                 return self._finished(now_us)
@@ -110,40 +114,41 @@ class LeaseKeeper:
     def _put(self, now_us: int) -> Call:
         lease = self._lease
         assert lease is not None
-        lease["spec"]["renewTime"] = now_us
-        request = Update("leases", LEASE_NAMESPACE, self._node, "", encode_document(lease), self._brief)
+        metadata = lease["metadata"]
+        request: Request
+        if self._settled:
+            request = Renew(LEASE_NAMESPACE, self._node, metadata["uid"], metadata["resourceVersion"], now_us)
+        else:
+            lease["spec"]["renewTime"] = now_us
+            request = Update("leases", LEASE_NAMESPACE, self._node, "", encode_document(lease))
         return Call(_PUT, request, self._timeout_us)
 
-    def _put_answered(self, event: Answered, now_us: int) -> list[LeaseEffect]:
-        code = event.code
-        if code == 200 or code == 201:
-            if event.document is not None:
-                self._adopt(event.document)
-            else:
-                assert self._lease is not None
-                self._lease["metadata"]["resourceVersion"] = event.resource_version
+    def _put_answered(self, event: Answered, now_us: int) -> list[ProgramEffect]:
+        if event.document is not None:
+            self._adopt(event.document)
             return self._finished(now_us)
         self._tries += 1
-        if code == 409:
+        if event.code == 409:
             return self._ensure(for_update=True)
         return self._attempt(now_us)
 
-    def _owner_for_update(self, event: Answered, now_us: int) -> list[LeaseEffect]:
+    def _owner_for_update(self, event: Answered, now_us: int) -> list[ProgramEffect]:
         assert self._lease is not None
         if event.ok and event.document is not None:
             self._lease["metadata"]["ownerReferences"] = [self._owner(event.document)]
+            self._settled = False
             return [self._put(now_us)]
         if self._needs_owner:  # From 1.29; before, the write went out without an owner.
             self._tries += 1
             return self._attempt(now_us)
         return [self._put(now_us)]
 
-    def _finished(self, now_us: int) -> list[LeaseEffect]:
+    def _finished(self, now_us: int) -> list[ProgramEffect]:
         return [SetTimer(TIMER, now_us + self._interval_us + self._stream.below(self._jitter_us))]
 
     # --- backoffEnsureLease -------------------------------------------------------------------------------------
 
-    def _ensure(self, *, for_update: bool) -> list[LeaseEffect]:
+    def _ensure(self, *, for_update: bool) -> list[ProgramEffect]:
         self._ensuring_for_update = for_update
         self._backoff_us = BACKOFF_START_US
         return [self._get()]
@@ -151,7 +156,7 @@ class LeaseKeeper:
     def _get(self) -> Call:
         return Call(_GET, Get("leases", LEASE_NAMESPACE, self._node), self._timeout_us)
 
-    def _get_answered(self, event: Answered, now_us: int) -> list[LeaseEffect]:
+    def _get_answered(self, event: Answered, now_us: int) -> list[ProgramEffect]:
         if event.ok and event.document is not None:
             self._adopt(event.document)
             return self._ensured(False, now_us)
@@ -159,16 +164,17 @@ class LeaseKeeper:
             return [self._get_owner(_OWNER_TO_CREATE)]
         return self._pause(now_us)
 
-    def _owner_for_create(self, event: Answered, now_us: int) -> list[LeaseEffect]:
+    def _owner_for_create(self, event: Answered, now_us: int) -> list[ProgramEffect]:
         if not event.ok or event.document is None:
-            self._lease = None  # No owner, no lease, and no error either: nothing more until the next step or sync.
+            # No owner, no lease, and no error either: nothing more until the next step or sync.
+            self._lease, self._settled = None, False
             return self._ensured(False, now_us)
         lease = self._fresh()
         lease["metadata"]["ownerReferences"] = [self._owner(event.document)]
         lease["spec"]["renewTime"] = now_us
         return [Call(_POST, Create("leases", LEASE_NAMESPACE, encode_document(lease)), self._timeout_us)]
 
-    def _ensured(self, created: bool, now_us: int) -> list[LeaseEffect]:
+    def _ensured(self, created: bool, now_us: int) -> list[ProgramEffect]:
         if self._ensuring_for_update:
             return self._attempt(now_us)
         if created or self._lease is None:
@@ -177,7 +183,7 @@ class LeaseKeeper:
         self._tries = 0
         return self._attempt(now_us)
 
-    def _pause(self, now_us: int) -> list[LeaseEffect]:
+    def _pause(self, now_us: int) -> list[ProgramEffect]:
         self._backoff_us = min(2 * self._backoff_us, BACKOFF_MAX_US)
         self._backing_off = True
         return [SetTimer(TIMER, now_us + self._backoff_us)]
@@ -202,4 +208,8 @@ class LeaseKeeper:
         """Keep a document as the base of the next PUTs; its fields that change are our own copy."""
         spec = {**lease["spec"], "leaseDurationSeconds": self._duration_seconds}
         self._lease = {**lease, "metadata": dict(lease["metadata"]), "spec": spec}
-        self._brief = bool(lease["metadata"].get("uid"))
+        self._settled = (
+            bool(lease["metadata"].get("uid") and lease["metadata"].get("ownerReferences"))
+            and spec == lease["spec"]
+            and "renewTime" in spec
+        )

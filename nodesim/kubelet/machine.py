@@ -16,16 +16,14 @@ from nodesim.kubelet.runtime import TIMER as RUNTIME_TIMER
 from nodesim.kubelet.runtime import ContainersChanged, Runtime
 from nodesim.kubelet.steps import KillKubelet, PowerOff, PowerOn, StartKubelet
 from nodesim.machine import (
-    CancelTimer,
+    CancelAllTimers,
     Frame,
     MachineEffect,
     MachineEvent,
     Record,
     Send,
-    SetTimer,
     Started,
     TimerFired,
-    TimerKey,
     Told,
     Undelivered,
 )
@@ -61,8 +59,6 @@ class NodeMachine:
         self._client: ClientMachine | None = None
         self._connection = 0
         self._boot = 0
-        self._timers: dict[TimerKey, None] = {}
-        """The live timers of the kubelet's process, in order of their setting."""
 
     def __repr__(self) -> str:
         """Its name and what of it is alive."""
@@ -75,18 +71,17 @@ class NodeMachine:
 
     def handle(self, event: MachineEvent, now_us: int) -> list[MachineEffect]:
         """One event in, the orders that follow from it out."""
-        kind = type(event)
-        if kind is Frame:
-            assert isinstance(event, Frame)
-            if self._client is not None:
-                return self._noted(self._client.handle(event, now_us))
-            return self._refused(event)
-        if kind is TimerFired:
-            assert isinstance(event, TimerFired)
-            return self._fired(event, now_us)
+        client = self._client
+        if isinstance(event, Frame):
+            return self._refused(event) if client is None else client.handle(event, now_us)
+        if isinstance(event, TimerFired):
+            key = event.key
+            if isinstance(key, tuple) and key[0] == RUNTIME_TIMER:
+                return self._runtime_fired(key[1], key[2], now_us)
+            return [] if client is None else client.handle(event, now_us)
         match event:
             case Undelivered():
-                return [] if self._client is None else self._noted(self._client.handle(event, now_us))
+                return [] if client is None else client.handle(event, now_us)
             case Told(step=step):
                 return self._told(step, now_us)
             case _:
@@ -98,29 +93,10 @@ class NodeMachine:
             return []
         return [Send(frame.source, Reset(), connection=frame.connection)]
 
-    def _fired(self, event: TimerFired, now_us: int) -> list[MachineEffect]:
-        key = event.key
-        if type(key) is tuple and key[0] == RUNTIME_TIMER:
-            _, uid, container = key
-            effects: list[MachineEffect] = [*self.runtime.fired(uid, container, now_us)]
-            if self._client is not None:
-                effects += self._noted(self._client.handle(Told(ContainersChanged(uid)), now_us))
-            return effects
-        self._timers.pop(key, None)
-        return [] if self._client is None else self._noted(self._client.handle(event, now_us))
-
-    def _noted(self, effects: list[MachineEffect]) -> list[MachineEffect]:
-        """The effects of the kubelet's process, after a look at which timers it has."""
-        for effect in effects:
-            kind = type(effect)
-            if kind is SetTimer:
-                assert isinstance(effect, SetTimer)
-                key = effect.key
-                if type(key) is not tuple or key[0] != RUNTIME_TIMER:
-                    self._timers[key] = None
-            elif kind is CancelTimer:
-                assert isinstance(effect, CancelTimer)
-                self._timers.pop(effect.key, None)
+    def _runtime_fired(self, uid: str, container: str, now_us: int) -> list[MachineEffect]:
+        effects: list[MachineEffect] = [*self.runtime.fired(uid, container, now_us)]
+        if self._client is not None:
+            effects += self._client.handle(Told(ContainersChanged(uid)), now_us)
         return effects
 
     # --- steps --------------------------------------------------------------------------------------------------
@@ -156,15 +132,14 @@ class NodeMachine:
         )
         watches = watches_of(self.spec.name)
         self._client = ClientMachine(self.name, program, watches, self._streams, connection=self._connection)
-        return [self._record("KubeletStarted"), *self._noted(self._client.handle(Started(), now_us))]
+        return [self._record("KubeletStarted"), *self._client.handle(Started(), now_us)]
 
     def _stop_kubelet(self, now_us: int) -> list[MachineEffect]:
         client = self._client
         if client is None:
             return []
-        effects: list[MachineEffect] = [self._record("KubeletStopped"), *self._noted(client.shutdown(now_us))]
-        effects += [CancelTimer(key) for key in self._timers]
-        self._timers = {}
+        effects: list[MachineEffect] = [self._record("KubeletStopped"), *client.shutdown(now_us)]
+        effects.append(CancelAllTimers(spare=RUNTIME_TIMER))
         self._connection = client.connection
         self._client = None
         return effects

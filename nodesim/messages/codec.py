@@ -49,6 +49,8 @@ REGISTRY: Final[tuple[type, ...]] = (
     kinds.Listed,
     kinds.Failure,
     kinds.WatchEvent,
+    kinds.Renew,
+    kinds.Renewed,
 )
 """Every message class; its place is its number on the wire, so new ones go to the end."""
 
@@ -76,7 +78,7 @@ class Frame:
 
 def _test_of(annotation: Any, item: str) -> str:
     """Source text of a test that is true when `item` is NOT of the annotated type."""
-    if annotation is str or annotation is int or annotation is bool or annotation is bytes:
+    if annotation in (str, int, bool, bytes):
         return f"type({item}) is not {annotation.__name__}"
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (types.UnionType, typing.Union) and len(arguments) == 2 and arguments[1] is types.NoneType:
@@ -91,21 +93,20 @@ def _generate(cls: type, number: int) -> tuple[Encode, Decode]:
     """The encoder and the strict decoder of one message class."""
     hints = get_type_hints(cls)
     names = [field.name for field in attrs.fields(cls)]
-    tests = [(name, _test_of(int if name in ("id", "in_reply_to", "connection") else str, name)) for name in HEADER[2:]]
-    made = []
-    for place, name in enumerate(names):
-        tests.append((f"{cls.__name__}.{name}", _test_of(hints[name], f"a{place}")))
-        made.append(f"tuple(a{place})" if get_origin(hints[name]) is tuple else f"a{place}")
+    parts = HEADER[2:] + tuple(f"a{place}" for place in range(len(names)))
+    kinds_of = [str, str, int, int, int, str, *(hints[name] for name in names)]
+    tests = [_test_of(kind, part) for kind, part in zip(kinds_of, parts)]
+    made = [f"tuple(a{i})" if get_origin(hints[name]) is tuple else f"a{i}" for i, name in enumerate(names)]
     header = ", ".join(HEADER[2:])
-    arguments = "".join(f", a{place}" for place in range(len(names)))
     lines = [
         f"def encode({header}, message):",
         f"    return pack(({PROTOCOL_VERSION}, {number}, {header}{''.join(f', message.{name}' for name in names)}))",
         "def decode(parts):",
-        f"    if len(parts) != {len(HEADER) + len(names)}:",
+        f"    if len(parts) != {2 + len(parts)}:",
         f"        raise FrameError('{cls.__name__} has {len(names)} fields')",
-        f"    _, _, {header}{arguments} = parts",
-        *(f"    if {test}:\n        raise FrameError('{name} has the wrong type')" for name, test in tests),
+        f"    _, _, {', '.join(parts)} = parts",
+        f"    if {' or '.join(tests)}:",
+        f"        raise FrameError('a part of a {cls.__name__} has the wrong type')",
         f"    return Frame(source, id, in_reply_to, connection, cls({', '.join(made)}), destination, cause)",
     ]
     scope: dict[str, Any] = {"pack": _packer.pack, "FrameError": FrameError, "Frame": Frame, "cls": cls}

@@ -94,6 +94,22 @@ class Update:
 
 
 @value
+class Renew:
+    """Renew a lease: the PUT of an object that is the stored one but for `spec.renewTime`, in its shortest form.
+
+    It does what `Update(..., brief=True)` with that whole document does: `resource_version` must be the stored one,
+    `uid` must match, and the answer carries only the new resourceVersion.  Heartbeats are nearly all there is in a
+    quiet cluster, and this is a third of their cost.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    renew_us: int
+
+
+@value
 class Patch:
     """Change parts of an object.  `style` is `strategic` or `merge`; `subresource` is "" or `status`."""
 
@@ -131,7 +147,8 @@ class Delete:
 class Watch:
     """Hear of every change after `resource_version`; answered by `Done`, then by `WatchEvent` for each change.
 
-    A version older than the server remembers is answered with `Failure` 410 Expired.
+    A version older than the server remembers is answered with `Failure` 410 Expired.  With `brief` a lease of which
+    only renewTime is new is told by `Renewed` instead of the whole object.
     """
 
     resource: str
@@ -139,6 +156,7 @@ class Watch:
     fields: str
     labels: str
     resource_version: str
+    brief: bool = False
 
 
 @value
@@ -183,7 +201,17 @@ class WatchEvent:
     document: bytes
 
 
-Request: TypeAlias = Get | List | Create | Update | Patch | Bind | Delete | Watch | Unwatch
+@value
+class Renewed:
+    """On a brief watch: only the renewTime of this lease is new, and with it its resourceVersion."""
+
+    namespace: str
+    name: str
+    resource_version: str
+    renew_us: int
+
+
+Request: TypeAlias = Get | List | Create | Update | Renew | Patch | Bind | Delete | Watch | Unwatch
 Answer: TypeAlias = Done | Listed | Failure
 Handshake: TypeAlias = Dial | Accept | Reset | Close | Ping | Pong
-Message: TypeAlias = Request | Answer | WatchEvent | Handshake
+Message: TypeAlias = Request | Answer | WatchEvent | Renewed | Handshake

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 import attrs
 
 from nodesim.apiserver import ApiServer
-from nodesim.client import SERVER, ClientMachine
+from nodesim.client import SERVER, ClientMachine, WatchSpec
 from nodesim.controllers.nodelifecycle import NodeLifecycleController
 from nodesim.controllers.replicaset import ReplicaSetController
 from nodesim.controllers.tainteviction import TaintEvictionController
 from nodesim.kubelet import NodeMachine
-from nodesim.machine import Machine, Started
+from nodesim.machine import Machine, Program, Started
 from nodesim.net import Link, Topology
 from nodesim.profiles import PROFILES, Settings
 from nodesim.scenario.operator import Operator
@@ -26,6 +26,15 @@ from nodesim.world import World
 
 INSIDE_LATENCY_US: Final = MILLISECOND
 """One way between two actors of the control plane: constant, so that no draw couples the nodes."""
+
+
+class WatchingProgram(Program, Protocol):
+    """A program that says what it watches."""
+
+    @property
+    def watches(self) -> tuple[WatchSpec, ...]:
+        """The caches that its client keeps for it."""
+        ...
 
 
 @attrs.frozen
@@ -71,7 +80,7 @@ def _add_control_plane(
     world: World, server: ApiServer, scenario: Scenario, options: RunOptions, streams: Streams
 ) -> None:
     settings, profile = settings_of(scenario), PROFILES[scenario.profile]
-    programs = {
+    programs: dict[str, WatchingProgram] = {
         "node-controller": NodeLifecycleController(settings, profile, skip_quiet=options.skip_quiet, streams=streams),
         "taint-eviction-controller": TaintEvictionController(settings, profile),
         "replicaset-controller": ReplicaSetController(settings, profile),

@@ -166,5 +166,5 @@ def _jobs_of(step: Step) -> list[_Job]:
         grace_seconds = 0 if arguments["force"] else arguments["grace_seconds"]
         return [_Job(about, "delete", Delete(resource, namespace, name, grace_seconds))]
     assert step.verb == "scale", step.verb
-    change = encode_document({"spec": {"replicas": arguments["replicas"]}})
-    return [_Job(about, "scale", Patch(resource, namespace, name, "", "merge", change))]
+    scale = encode_document({"spec": {"replicas": arguments["replicas"]}})
+    return [_Job(about, "scale", Patch(resource, namespace, name, "", "merge", scale))]

@@ -99,12 +99,14 @@ def _step_change(step: Step) -> LinkChange:
 
 def _link_changes(rule: LinkRule, nodes: Sequence[NodeSpec]) -> list[LinkChange]:
     """A rule between nodes and the control plane; between two nodes there is no link yet that it could concern."""
-    values = {"latency_us": rule.latency_us, "jitter_us": rule.jitter_us, "loss_ppm": rule.loss_ppm}
+    way: Way
     if rule.destination.control_plane and not rule.source.control_plane:
-        return [LinkChange(names_of(rule.source, nodes), ("to-control-plane",), **values)]
-    if rule.source.control_plane and not rule.destination.control_plane:
-        return [LinkChange(names_of(rule.destination, nodes), ("from-control-plane",), **values)]
-    return []
+        way, hosts = "to-control-plane", names_of(rule.source, nodes)
+    elif rule.source.control_plane and not rule.destination.control_plane:
+        way, hosts = "from-control-plane", names_of(rule.destination, nodes)
+    else:
+        return []
+    return [LinkChange(hosts, (way,), rule.latency_us, rule.jitter_us, rule.loss_ppm)]
 
 
 def names_of(target: Target, nodes: Sequence[NodeSpec]) -> tuple[str, ...]:

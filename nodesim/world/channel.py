@@ -8,12 +8,15 @@ connection does not hold back another.
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from nodesim.net import Link
 from nodesim.streams import Stream, Streams
+
+if TYPE_CHECKING:
+    from nodesim.world.home import Home
 
 HELD_MAX: Final = 10_000
 """Frames that may wait on one channel; beyond it the connection breaks, as a full send buffer would break it."""
@@ -31,11 +34,13 @@ class HeldFrame:
 class Channel:
     """One direction between two actors."""
 
-    __slots__ = ("_streams", "destination", "held", "last_us", "link", "source", "stream")
+    __slots__ = ("_streams", "destination", "held", "last_us", "link", "receiver", "source", "stream")
 
-    def __init__(self, source: str, destination: str, link: Link, streams: Streams) -> None:
+    def __init__(self, source: str, destination: str, receiver: Home | None, link: Link, streams: Streams) -> None:
         self.source = source
         self.destination = destination
+        self.receiver = receiver
+        """The destination's home; None where it lives in another world."""
         self.link = link
         self._streams = streams
         self.stream: Stream | None = None

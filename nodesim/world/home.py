@@ -51,6 +51,12 @@ class Home:
         if effects:
             self.world.perform(self, effects, cause, now_us)
 
+    def forget_timers(self, spare: str) -> None:
+        """Cancel all timers but those whose key is a tuple that begins with `spare`."""
+        self.timers = {
+            key: count for key, count in self.timers.items() if isinstance(key, tuple) and key and key[0] == spare
+        }
+
     async def live(self) -> None:
         """The actor's trio task: it waits at its mailbox and takes the turns that are handed to it there.
 

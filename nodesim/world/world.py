@@ -4,15 +4,15 @@ In the order of one queue: `(time, origin, n)`, where the origin is the actor th
 actor's own count.  No counter is shared between actors and nothing but frames passes between them, so the order is the
 same in one process and in several, and with one node more.
 
-How it works.  Starts, frames, timers and steps are entries of one heap.  Popping one sets the time and gives its actor
-one turn; the effects of the turn become new entries and records.  A frame to an actor that is not at home here goes to
-the `Parcel` outbox, from where a transport takes it to the world where that actor lives.
+How it works.  Starts, frames, timers and steps are entries of one queue.  Popping one sets the time and gives its
+actor one turn; the effects of the turn become new entries and records.  A frame to an actor that is not at home here
+goes to the outbox as a `Parcel`, from where a transport takes it to the world where that actor lives.
 """
 
 from __future__ import annotations
 
-import heapq
-from typing import Final, TypeAlias, cast
+from heapq import heappop, heappush
+from typing import Final, cast
 
 from nodesim.errors import ActorCrash, FrameError
 from nodesim.machine import (
@@ -24,7 +24,6 @@ from nodesim.machine import (
     Send,
     SetTimer,
     TimerFired,
-    TimerKey,
     Undelivered,
 )
 from nodesim.messages import ENCODERS, Accept, Close, Dial, Reset, decode
@@ -34,20 +33,11 @@ from nodesim.trace.records import TraceRecord
 from nodesim.values import value
 from nodesim.world.channel import Channel, HeldFrame
 from nodesim.world.home import Home
-
-FRAME: Final = 0
-TIMER: Final = 1
-EVENT: Final = 2
-RULE: Final = 3
-RELEASE: Final = 4
+from nodesim.world.queue import EVENT, FRAME, RELEASE, RULE, TIMER, Queue
 
 _ENDINGS: Final = frozenset({Close, Reset})
 _HANDSHAKES: Final = frozenset({Dial, Accept, Close, Reset})
 """What opens or ends a connection; nobody waits for it on a link that is cut."""
-
-Payload: TypeAlias = bytes | TimerKey | MachineEvent | LinkChange | tuple[Channel, int]
-Entry: TypeAlias = tuple[int, str, int, Home, int, Payload, str]
-"""(time, origin, n, whose turn, what kind of payload, payload, cause); rules of the network are nobody's turn."""
 
 
 @value
@@ -85,7 +75,7 @@ class World:
         self.dropped = 0
         """Frames that the codec refused, that nobody is there to take, or that a cut swallowed for good."""
         self._topology = topology
-        self._heap: list[Entry] = []
+        self._queue = Queue()
         self._rules = 0
         self._network = Home("", _Nobody(), self)
         self._refusals: set[tuple[str, str]] = set()
@@ -102,33 +92,35 @@ class World:
 
     def schedule(self, at_us: int, origin: str, n: int, actor: str, event: MachineEvent, cause: str = "") -> None:
         """Put an event for an actor into the queue, at a place that the caller chose."""
-        heapq.heappush(self._heap, (at_us, origin, n, self.homes[actor], EVENT, event, cause))
+        self._queue.push((at_us, origin, n, self.homes[actor], EVENT, event, cause))
 
     def schedule_rule(self, at_us: int, change: LinkChange) -> None:
         """Change links at an instant, before anything else happens then."""
         self._rules += 1
-        heapq.heappush(self._heap, (at_us, "", self._rules, self._network, RULE, change, ""))
+        self._queue.push((at_us, "", self._rules, self._network, RULE, change, ""))
 
     def take_in(self, parcel: Parcel) -> None:
         """Take a frame from another world."""
         home = self.homes[parcel.destination]
-        heapq.heappush(self._heap, (parcel.at_us, parcel.origin, parcel.n, home, FRAME, parcel.frame, ""))
+        self._queue.push((parcel.at_us, parcel.origin, parcel.n, home, FRAME, parcel.frame, ""))
 
     def next_turn(self) -> str:
         """Who is next, for people."""
-        entry = self._heap[0] if self._heap else None
-        return "nobody" if entry is None else f"{entry[3].name or 'the network'} ({entry[5]!r:.120})"
+        if not self._queue.settle():
+            return "nobody"
+        entry = self._queue.near[0]
+        return f"{entry[3].name or 'the network'} ({entry[5]!r:.120})"
 
     # --- running ----------------------------------------------------------------------------------------------------
 
     def next_us(self) -> int | None:
         """When the next entry is due; None when there is none."""
-        return self._heap[0][0] if self._heap else None
+        return self._queue.near[0][0] if self._queue.settle() else None
 
     def run(self, until_us: int, turns_max: int) -> bool:
         """Take turns in place up to and including an instant; False when `turns_max` ended it before."""
-        heap, next_turn, perform = self._heap, self._next, self.perform
-        while heap and heap[0][0] <= until_us:
+        queue, next_turn, perform = self._queue, self._next, self.perform
+        while (queue.near or queue.settle()) and queue.near[0][0] <= until_us:
             if turns_max <= 0:
                 return False
             turns_max -= 1
@@ -136,18 +128,19 @@ class World:
             if turn is None:
                 continue
             home, event, cause = turn
+            now_us = self.now_us
             try:
-                effects = home.machine.handle(event, self.now_us)
+                effects = home.machine.handle(event, now_us)
             except Exception as broken:
-                raise ActorCrash(home.name, self.now_us, event) from broken
+                raise ActorCrash(home.name, now_us, event) from broken
             if effects:
-                perform(home, effects, cause, self.now_us)
+                perform(home, effects, cause, now_us)
         return True
 
     async def run_in_tasks(self, until_us: int, turns_max: int) -> bool:
         """As `run`, but each turn is taken by its actor's own trio task."""
-        heap = self._heap
-        while heap and heap[0][0] <= until_us:
+        queue = self._queue
+        while (queue.near or queue.settle()) and queue.near[0][0] <= until_us:
             if turns_max <= 0:
                 return False
             turns_max -= 1
@@ -158,7 +151,7 @@ class World:
 
     def _next(self) -> tuple[Home, MachineEvent, str] | None:
         """The next entry, as the turn it gives; None for what is no actor's turn."""
-        self.now_us, origin, n, home, kind, payload, cause = heapq.heappop(self._heap)
+        self.now_us, origin, n, home, kind, payload, cause = heappop(self._queue.near)
         if kind == FRAME:
             try:
                 frame = decode(payload)  # type: ignore[arg-type]  # an assert here would cost a tenth of the decoding
@@ -194,17 +187,18 @@ class World:
                 key, at_us = effect.key, effect.at_us
                 home.timers[key] = count
                 assert at_us >= now_us, f"{home.name} sets {key} into the past"
-                entry = (at_us, home.name, count, home, TIMER, key, cause if effect.caused else fresh)
-                heapq.heappush(self._heap, entry)
+                self._queue.push((at_us, home.name, count, home, TIMER, key, cause if effect.caused else fresh))
             elif isinstance(effect, CancelTimer):
                 home.timers.pop(effect.key, None)
-            else:
+            elif isinstance(effect, Record):
                 home.recorded += 1
                 record = TraceRecord(
                     now_us, home.name, home.recorded, effect.kind, effect.object, effect.fields, effect.cause or cause
                 )
                 self.records.append(record)
                 cause = fresh = record.id
+            else:
+                home.forget_timers(effect.spare)
 
     def _send(self, home: Home, effect: Send, cause: str, now_us: int) -> None:
         destination, message, connection = effect.destination, effect.message, effect.connection
@@ -215,7 +209,18 @@ class World:
         channel = home.channels.get(destination) or self._open_channel(home, destination)
         link = channel.link
         if link.plain and not channel.held and kind not in _ENDINGS:
-            self._post(home, channel, now_us + link.latency_us, frame)
+            at_us = now_us + link.latency_us
+            receiver = channel.receiver
+            if receiver is None or at_us < channel.last_us:
+                self._post(home, channel, at_us, frame)
+                return
+            channel.last_us = at_us
+            home.count = count = home.count + 1
+            queue = self._queue
+            if at_us < queue.near_until_us:
+                heappush(queue.near, (at_us, home.name, count, receiver, FRAME, frame, ""))
+            else:
+                queue.push((at_us, home.name, count, receiver, FRAME, frame, ""))
             return
         if kind in _ENDINGS:
             channel.forget(connection)
@@ -232,7 +237,8 @@ class World:
 
     def _open_channel(self, home: Home, destination: str) -> Channel:
         link = self._topology.link(home.host, host_of(destination))
-        channel = home.channels[destination] = Channel(home.name, destination, link, self.streams)
+        receiver = self.homes.get(destination)
+        channel = home.channels[destination] = Channel(home.name, destination, receiver, link, self.streams)
         return channel
 
     def _post(self, home: Home, channel: Channel, at_us: int, frame: bytes) -> None:
@@ -241,9 +247,8 @@ class World:
             at_us = channel.last_us
         channel.last_us = at_us
         home.count = count = home.count + 1
-        receiver = self.homes.get(channel.destination)
-        if receiver is not None:
-            heapq.heappush(self._heap, (at_us, home.name, count, receiver, FRAME, frame, ""))
+        if channel.receiver is not None:
+            self._queue.push((at_us, home.name, count, channel.receiver, FRAME, frame, ""))
         else:
             self.outbox.append(Parcel(at_us, home.name, count, channel.destination, frame))
 
@@ -253,7 +258,7 @@ class World:
         home.count += 1
         at_us = now_us + 2 * channel.link.latency_us
         event = Undelivered(channel.destination, connection)
-        heapq.heappush(self._heap, (at_us, home.name, home.count, home, EVENT, event, ""))
+        self._queue.push((at_us, home.name, home.count, home, EVENT, event, ""))
 
     def _refuse(self, home: Home, origin: str, refused: FrameError) -> None:
         """A frame that is none: counted, recorded once for its sender and receiver, dropped."""
@@ -276,7 +281,7 @@ class World:
                         home.count += 1
                         at_us = retransmit_at(channel.held[connection][0].sent_us, self.now_us)
                         release = (channel, connection)
-                        heapq.heappush(self._heap, (at_us, name, home.count, home, RELEASE, release, ""))
+                        self._queue.push((at_us, name, home.count, home, RELEASE, release, ""))
 
     def _release(self, home: Home, channel: Channel, connection: int) -> None:
         """TCP tries again: all that was held goes out, in order, if the link still passes."""

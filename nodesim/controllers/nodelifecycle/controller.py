@@ -30,7 +30,7 @@ from nodesim.controllers.nodelifecycle.pods import PodMarks
 from nodesim.controllers.nodelifecycle.views import node_object, pod_object
 from nodesim.controllers.nodelifecycle.zones import Zones
 from nodesim.machine import Answered, CancelTimer, Changed, ProgramEffect, ProgramEvent, SetTimer, Synced, TimerFired
-from nodesim.objects import LEASE_NAMESPACE, lease_view
+from nodesim.objects import LEASE_NAMESPACE, lease_view, renewed_lease
 from nodesim.profiles import Profile, Settings
 from nodesim.streams import Streams
 
@@ -48,7 +48,7 @@ class NodeLifecycleController:
     watches: Final[tuple[WatchSpec, ...]] = (
         WatchSpec("nodes", node_object),
         WatchSpec("pods", pod_object),
-        WatchSpec("leases", lease_view, namespace=LEASE_NAMESPACE),
+        WatchSpec("leases", lease_view, namespace=LEASE_NAMESPACE, renewed=renewed_lease),
     )
 
     def __init__(self, settings: Settings, profile: Profile, *, streams: Streams, skip_quiet: bool = True) -> None:
