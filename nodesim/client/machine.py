@@ -2,7 +2,7 @@
 
 A `ClientMachine` is the machine around a program: it owns one connection, the calls in flight on it and the reflectors
 that keep the program's caches.  It turns frames into `Answered` and `Changed`, and `Call` into frames; timers, records
-and steps pass through.  Its own timers have keys that begin with "client".
+and steps pass through.  Its own timers have keys that begin with "client/".
 """
 
 from __future__ import annotations
@@ -49,13 +49,25 @@ SERVER: Final = "apiserver"
 
 _ANSWERS: Final = (Done, Failure, Listed)
 _NEWS: Final = (Renewed, WatchEvent)
-_DIAL: Final = ("client", "dial")
-_WAKE: Final = ("client", "wake")
+_DIAL: Final = "client/dial"
+_WAKE: Final = "client/wake"
 """For the next call that times out and the next look at the connection's health, whichever is first."""
 
 
 class ClientMachine:
     """One program's connection, calls and caches."""
+
+    __slots__ = (
+        "_connection",
+        "_deadlines",
+        "_ids",
+        "_pending",
+        "_reflectors",
+        "_unsent",
+        "_watches",
+        "name",
+        "program",
+    )
 
     def __init__(
         self, name: str, program: Program, watches: Sequence[WatchSpec], streams: Streams, *, connection: int = 0
@@ -87,8 +99,12 @@ class ClientMachine:
             self._frame(event, now_us, out)
         elif isinstance(event, TimerFired):
             key = event.key
-            if isinstance(key, tuple) and key[0] == "client":
-                self._timer(key, now_us, out)
+            if key == _WAKE:
+                self._woken(now_us, out)
+            elif key == _DIAL:
+                self._dial_again(now_us, out)
+            elif isinstance(key, tuple) and key[0] == "client/reflector":
+                self._ask(key[1], now_us, out)
             else:
                 self._tell(event, now_us, out)
         elif isinstance(event, Undelivered):
@@ -190,7 +206,7 @@ class ClientMachine:
         self._call(Call(("client", place), request), now_us, out)
 
     def _wait(self, place: int, now_us: int, out: list[MachineEffect]) -> None:
-        out.append(SetTimer(("client", "reflector", place), now_us + self._reflectors[place].wait_us(now_us)))
+        out.append(SetTimer(("client/reflector", place), now_us + self._reflectors[place].wait_us(now_us)))
 
     def _reflected(
         self, place: int, answer: Done | Listed | Failure, id_: int, now_us: int, out: list[MachineEffect]
@@ -261,16 +277,6 @@ class ClientMachine:
         unsent, self._unsent = self._unsent, []
         for id_ in unsent:
             out.append(Send(SERVER, self._pending[id_].request, id_, 0, connection.number))
-
-    def _timer(self, key: tuple[object, ...], now_us: int, out: list[MachineEffect]) -> None:
-        if key == _WAKE:
-            self._woken(now_us, out)
-        elif key == _DIAL:
-            self._dial_again(now_us, out)
-        else:
-            place = key[2]
-            assert isinstance(place, int)
-            self._ask(place, now_us, out)
 
     def _dial_again(self, now_us: int, out: list[MachineEffect]) -> None:
         connection = self._connection

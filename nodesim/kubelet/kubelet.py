@@ -17,7 +17,7 @@ from nodesim.kubelet.runtime import ContainersChanged, Runtime
 from nodesim.kubelet.status import StatusKeeper
 from nodesim.kubelet.workers import PodWorkers
 from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Started, Synced, TimerFired, TimerKey, Told
-from nodesim.objects import Document, node_view
+from nodesim.objects import Document
 from nodesim.profiles import Profile, Settings
 from nodesim.spec import NodeSpec
 from nodesim.streams import Streams
@@ -41,6 +41,14 @@ def watches_of(node: str) -> tuple[WatchSpec, ...]:
 class Kubelet:
     """The program of one kubelet process; `boot` counts the machine's power-ons."""
 
+    __slots__ = (
+        "_lease",
+        "_node",
+        "_registration",
+        "_status",
+        "_workers",
+    )
+
     def __init__(
         self,
         spec: NodeSpec,
@@ -57,8 +65,7 @@ class Kubelet:
         self._lease = LeaseKeeper(spec.name, settings, profile, streams.stream(f"kubelet/{spec.name}/lease"))
         self._registration = Registration(spec.name, profile)
         self._status = StatusKeeper(spec, settings, profile, streams, events, boot=boot, skip_quiet=skip_quiet)
-        own_node = self._status.initial_node(0)
-        self._workers = PodWorkers(spec.name, own_node, runtime, profile, streams, events, skip_quiet=skip_quiet)
+        self._workers = PodWorkers(spec.name, self._status, runtime, profile, streams, events, skip_quiet=skip_quiet)
 
     def __repr__(self) -> str:
         """Whose kubelet."""
@@ -122,5 +129,4 @@ class Kubelet:
         new: Any = event.new
         if event.resource == "pods":
             return self._workers.changed(event.key, event.old, new, now_us)
-        self._workers.cached_node = None if new is None else node_view(new)
         return [*self._status.changed(new, now_us)]

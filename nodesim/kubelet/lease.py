@@ -41,6 +41,23 @@ _OWNER_TO_CREATE: Final = ("lease", "owner-to-create")
 class LeaseKeeper:
     """Keeps one node's Lease renewed."""
 
+    __slots__ = (
+        "_backing_off",
+        "_backoff_us",
+        "_duration_seconds",
+        "_ensuring_for_update",
+        "_interval_us",
+        "_jitter_us",
+        "_last_update",
+        "_lease",
+        "_needs_owner",
+        "_node",
+        "_settled",
+        "_stream",
+        "_timeout_us",
+        "_tries",
+    )
+
     def __init__(self, node: str, settings: Settings, profile: Profile, stream: Stream) -> None:
         self._node = node
         self._stream = stream

@@ -39,6 +39,19 @@ class NodeMachine:
     With `skip_quiet` periodic work of the kubelet that would do nothing is not done; what it sends is the same.
     """
 
+    __slots__ = (
+        "_boot",
+        "_client",
+        "_connection",
+        "_profile",
+        "_settings",
+        "_skip_quiet",
+        "_streams",
+        "powered",
+        "runtime",
+        "spec",
+    )
+
     def __init__(
         self,
         spec: NodeSpec,

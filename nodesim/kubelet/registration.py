@@ -29,6 +29,15 @@ RegistrationEffect: TypeAlias = Call | SetTimer
 class Registration:
     """One process's registration; over as soon as `completed`."""
 
+    __slots__ = (
+        "_get_when_forbidden",
+        "_node",
+        "_pause_us",
+        "_posted",
+        "completed",
+        "existed",
+    )
+
     def __init__(self, node: str, profile: Profile) -> None:
         self._node = node
         self._get_when_forbidden = profile.create_falls_back_on_forbidden

@@ -56,6 +56,32 @@ StatusEffect: TypeAlias = Call | SetTimer | CancelTimer | Record
 class StatusKeeper:
     """Posts one node's status."""
 
+    __slots__ = (
+        "_armed_us",
+        "_begun_us",
+        "_busy_for",
+        "_delay_us",
+        "_delays",
+        "_events",
+        "_fast_done",
+        "_fast_waits",
+        "_jitter_us",
+        "_last_report_us",
+        "_node",
+        "_own",
+        "_profile",
+        "_ready_at_us",
+        "_reboot_told",
+        "_settings",
+        "_skip_quiet",
+        "_spec",
+        "_tick_us",
+        "_ticks",
+        "_tries",
+        "cached",
+        "truth",
+    )
+
     def __init__(
         self,
         spec: NodeSpec,

@@ -27,9 +27,10 @@ from nodesim.kubelet.crashloop import CrashBackoff
 from nodesim.kubelet.node_document import internal_ip, pod_ip
 from nodesim.kubelet.podstatus import PodFacts, pod_status, refused_status
 from nodesim.kubelet.runtime import EXITED, Container, Runtime, Sandbox
+from nodesim.kubelet.status import StatusKeeper
 from nodesim.kubelet.statuswrites import PodStatusWriter
 from nodesim.machine import Call, CancelTimer, Record, SetTimer
-from nodesim.objects import Document, NodeView, PodView, node_view, pod_view
+from nodesim.objects import Document, PodView, node_view, pod_view
 from nodesim.profiles import Profile
 from nodesim.streams import Streams
 from nodesim.units import MINUTE, SECOND, format_duration
@@ -74,10 +75,25 @@ class Worker:
 class PodWorkers:
     """All pods of one kubelet process."""
 
+    __slots__ = (
+        "_begun_us",
+        "_crashes",
+        "_events",
+        "_node",
+        "_node_status",
+        "_profile",
+        "_retries",
+        "_runtime",
+        "_synced",
+        "_unsynced",
+        "_workers",
+        "statuses",
+    )
+
     def __init__(
         self,
         node: str,
-        node_labels_and_status: Document,
+        node_status: StatusKeeper,
         runtime: Runtime,
         profile: Profile,
         streams: Streams,
@@ -86,7 +102,7 @@ class PodWorkers:
         skip_quiet: bool,
     ) -> None:
         self._node = node
-        self._own_node = node_view(node_labels_and_status)
+        self._node_status = node_status
         self._runtime = runtime
         self._profile = profile
         self._events = events
@@ -96,8 +112,6 @@ class PodWorkers:
         self._synced = False
         self._begun_us = 0
         self._crashes = CrashBackoff()
-        self.cached_node: NodeView | None = None
-        """The Node of the kubelet's watch, for admission."""
         self.statuses = PodStatusWriter(
             terminal_before_delete=profile.terminal_phase_before_delete, skip_quiet=skip_quiet
         )
@@ -154,7 +168,7 @@ class PodWorkers:
             return effects + self._delete(worker, now_us)
         if view.terminal:  # It ended before this process began, and never runs again.
             return effects + self._terminate(worker, view.grace_seconds, now_us)
-        node = self.cached_node or self._own_node
+        node = node_view(self._node_status.cached or self._node_status.initial_node(now_us))
         refusal = refusal_of(
             view,
             others,
