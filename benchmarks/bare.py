@@ -1,7 +1,7 @@
 """The yardstick: a heap loop that packs and unpacks lease renewals and their replies, and does nothing else.
 
 A renewal is a map of a lease's six fields, as anybody would pack it; its reply says the code, the name and the new
-version.  Three events a renewal, as any emulation must have: the node's timer, the renewal's arrival, the reply's arrival.
+version.  Three events a renewal, as any emulation must have: the node's timer, its arrival, the reply's arrival.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any, Final
 from nodesim.apiserver.registry import CLUSTER_KINDS, Resource
 from nodesim.apiserver.store import Change, Stored
 from nodesim.machine import Fields, Record
-from nodesim.objects import Document, controller_of, object_ref, parse_taint
+from nodesim.objects import Document, controller_of, object_ref, parse_taint, shared
 
 _UNRECORDED: Final = ("Lease", "Event")
 
@@ -90,7 +90,8 @@ def _is_ready(status: dict[str, Any]) -> bool:
 
 def _summary_of(resource: Resource, stored: Stored) -> Fields:
     if stored.summary is None:
-        stored.summary = summary(resource.kind, stored.document)
+        stored.summary = shared(summary(resource.kind, stored.document))
+    assert stored.summary is not None
     return stored.summary
 
 

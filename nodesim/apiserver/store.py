@@ -98,7 +98,7 @@ class Change:
         """Keep the bytes only: a document takes ten times as much, and is read again rarely."""
         self.new.parsed = None
         if self.old is not None:
-            self.old.parsed = None
+            self.old.parsed = self.old.summary = None
 
 
 def uid_of(kind: str, namespace: str, name: str, version: int) -> str:

@@ -17,7 +17,7 @@ from nodesim.kubelet.runtime import ContainersChanged, Runtime
 from nodesim.kubelet.status import StatusKeeper
 from nodesim.kubelet.workers import PodWorkers
 from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Started, Synced, TimerFired, TimerKey, Told
-from nodesim.objects import Document
+from nodesim.objects import Document, shared
 from nodesim.profiles import Profile, Settings
 from nodesim.spec import NodeSpec
 from nodesim.streams import Streams
@@ -27,7 +27,8 @@ COMPONENT: Final = "kubelet"
 
 def whole_document(document: Document) -> Document:
     """The view of a kubelet's watches: it needs all of its own Node and of its pods."""
-    return document
+    whole: Document = shared(document)
+    return whole
 
 
 def watches_of(node: str) -> tuple[WatchSpec, ...]:

@@ -1,6 +1,14 @@
 """How do machines read Kubernetes' documents?"""
 
-from nodesim.objects.documents import Document, check_plain, decode_document, encode_document, object_ref, whole_second
+from nodesim.objects.documents import (
+    Document,
+    check_plain,
+    decode_document,
+    encode_document,
+    object_ref,
+    shared,
+    whole_second,
+)
 from nodesim.objects.lease import LEASE_NAMESPACE, LeaseView, lease_view, renewed_lease
 from nodesim.objects.node import Condition, NodeView, condition_document, node_view, parse_condition, zone_key
 from nodesim.objects.pod import Owner, PodView, controller_of, pod_requests, pod_view
@@ -36,6 +44,7 @@ __all__ = [
     "pod_view",
     "renewed_lease",
     "selector_of",
+    "shared",
     "taint_document",
     "whole_second",
     "zone_key",

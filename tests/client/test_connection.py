@@ -119,8 +119,8 @@ def test_a_call_times_out_on_a_connection_that_stays_open() -> None:
     machine, program = client()
     opened(machine)
     effects = machine.handle(call("slow", 10 * SECOND), 1 * SECOND)
-    assert SetTimer(("client", "wake"), 11 * SECOND) in effects
-    machine.handle(TimerFired(("client", "wake")), 11 * SECOND)
+    assert SetTimer("client/wake", 11 * SECOND) in effects
+    machine.handle(TimerFired("client/wake"), 11 * SECOND)
     assert program.heard[-1] == Answered("slow", 0, "Timeout")
     heard = len(program.heard)
     assert machine.handle(frame(Done(200, b"", "2"), in_reply_to=2), 12 * SECOND) == []
@@ -135,9 +135,9 @@ def test_an_answer_in_time_stops_the_timeout_and_leaves_the_others() -> None:
     machine.handle(call("a", 10 * SECOND), 1 * SECOND)
     machine.handle(call("b", 10 * SECOND), 2 * SECOND)
     effects = machine.handle(frame(Done(200, b"", "2"), in_reply_to=2), 3 * SECOND)
-    assert effects == [SetTimer(("client", "wake"), 12 * SECOND)]
+    assert effects == [SetTimer("client/wake", 12 * SECOND)]
     left = machine.handle(frame(Done(200, b"", "3"), in_reply_to=3), 4 * SECOND)
-    assert left == [SetTimer(("client", "wake"), 34 * SECOND)]  # Only the look at the connection's health.
+    assert left == [SetTimer("client/wake", 34 * SECOND)]  # Only the look at the connection's health.
 
 
 def test_a_silent_connection_is_pinged_after_30_seconds_and_dead_after_45() -> None:
@@ -145,8 +145,8 @@ def test_a_silent_connection_is_pinged_after_30_seconds_and_dead_after_45() -> N
     machine, program = client()
     opened(machine, 5 * SECOND)
     machine.handle(call("hangs"), 6 * SECOND)
-    assert sends(machine.handle(TimerFired(("client", "wake")), 35 * SECOND)) == [Ping()]
-    effects = machine.handle(TimerFired(("client", "wake")), 50 * SECOND)
+    assert sends(machine.handle(TimerFired("client/wake"), 35 * SECOND)) == [Ping()]
+    effects = machine.handle(TimerFired("client/wake"), 50 * SECOND)
     assert sends(effects) == [Close()]
     assert Record("ConnectionLost", "", {"connection": 1, "why": "silent"}) in effects
     assert program.heard[-1] == Answered("hangs", 0, "ConnectionLost")
@@ -160,19 +160,19 @@ def test_any_frame_restarts_the_30_seconds() -> None:
     machine, _ = client()
     opened(machine)
     machine.handle(frame(Ping()), 20 * SECOND)
-    assert machine.handle(TimerFired(("client", "wake")), 30 * SECOND) == [SetTimer(("client", "wake"), 50 * SECOND)]
+    assert machine.handle(TimerFired("client/wake"), 30 * SECOND) == [SetTimer("client/wake", 50 * SECOND)]
 
 
 def test_only_a_pong_saves_a_pinged_connection() -> None:
     """Another frame during the 15 s does not; the Pong does."""
     machine, _ = client()
     opened(machine)
-    machine.handle(TimerFired(("client", "wake")), 30 * SECOND)
+    machine.handle(TimerFired("client/wake"), 30 * SECOND)
     machine.handle(frame(Pong()), 31 * SECOND)
-    assert sends(machine.handle(TimerFired(("client", "wake")), 45 * SECOND)) == []
-    machine.handle(TimerFired(("client", "wake")), 61 * SECOND)
+    assert sends(machine.handle(TimerFired("client/wake"), 45 * SECOND)) == []
+    machine.handle(TimerFired("client/wake"), 61 * SECOND)
     machine.handle(frame(Ping()), 62 * SECOND)
-    assert sends(machine.handle(TimerFired(("client", "wake")), 76 * SECOND)) == [Close()]
+    assert sends(machine.handle(TimerFired("client/wake"), 76 * SECOND)) == [Close()]
 
 
 def test_a_refused_dial_fails_the_calls_at_once() -> None:

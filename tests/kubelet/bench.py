@@ -12,7 +12,7 @@ from nodesim.kubelet import Kubelet, Runtime
 from nodesim.kubelet.runtime import TIMER as RUNTIME_TIMER
 from nodesim.kubelet.runtime import ContainersChanged
 from nodesim.machine import Answered, Call, CancelTimer, Changed, Record, SetTimer, Started, Synced, TimerFired, Told
-from nodesim.messages import Create, Delete, Get, Patch, Update
+from nodesim.messages import Create, Delete, Get, Patch, Renew, Update
 from nodesim.objects import Document, decode_document
 from nodesim.profiles import V1_36, Profile, Settings
 from nodesim.spec import ContainerRule, NodeSpec
@@ -53,8 +53,8 @@ class FakeApi:
     def answer(self, call: Call) -> Answered:
         """What the server says to a call."""
         request = call.request
-        verb = type(request).__name__.lower()
-        codes = self.refuse.get((verb, getattr(request, "resource", "")))
+        verb = "update" if isinstance(request, Renew) else type(request).__name__.lower()
+        codes = self.refuse.get((verb, resource_of(request)))
         if codes:
             return Answered(call.tag, codes.pop(0))
         if isinstance(request, Create):
@@ -63,6 +63,8 @@ class FakeApi:
                 return Answered(call.tag, 409, "AlreadyExists")
             made = self.put(request.resource, document)
             return Answered(call.tag, 201, document=made, resource_version=str(self.version))
+        if isinstance(request, Renew):
+            return self._renew(call, request)
         assert isinstance(request, Get | Update | Patch | Delete)
         found = self.objects.get((request.resource, request.name))
         if isinstance(request, Update):
@@ -92,6 +94,21 @@ class FakeApi:
         made = self.put(request.resource, document)
         whole = None if request.brief else copy.deepcopy(made)
         return Answered(call.tag, 200, document=whole, resource_version=made["metadata"]["resourceVersion"])
+
+    def _renew(self, call: Call, request: Renew) -> Answered:
+        found = self.objects.get(("leases", request.name))
+        if found is None or request.uid != found["metadata"]["uid"]:
+            return Answered(call.tag, 409, "Conflict")
+        if request.resource_version != found["metadata"]["resourceVersion"]:
+            return Answered(call.tag, 409, "Conflict")
+        assert request.namespace == found["metadata"]["namespace"]
+        made = self.put("leases", {**found, "spec": {**found["spec"], "renewTime": request.renew_us}})
+        return Answered(call.tag, 200, resource_version=made["metadata"]["resourceVersion"])
+
+
+def resource_of(request: Any) -> str:
+    """The resource that a request is about; one that says only what is new in a lease is about leases."""
+    return "leases" if isinstance(request, Renew) else getattr(request, "resource", "")
 
 
 class Bench:
@@ -164,7 +181,7 @@ class Bench:
         return [
             (t, call.request)
             for t, call in self.calls
-            if isinstance(call.request, kind) and getattr(call.request, "resource", "") == resource
+            if isinstance(call.request, kind) and resource_of(call.request) == resource
         ]
 
     def steps(self, part: str) -> list[tuple[int, str]]:

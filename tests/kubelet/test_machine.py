@@ -8,7 +8,7 @@ from typing import Any
 
 from nodesim.apiserver import ApiServer
 from nodesim.kubelet import KillKubelet, NodeMachine, PowerOff, PowerOn, StartKubelet
-from nodesim.machine import CancelTimer, Frame, Record, Send, SetTimer, Started, TimerFired, Told
+from nodesim.machine import CancelAllTimers, CancelTimer, Frame, Record, Send, SetTimer, Started, TimerFired, Told
 from nodesim.messages import Accept, Close, Create, Delete, Dial, Get, Reset, WatchEvent
 from nodesim.objects import Document, decode_document, encode_document
 from nodesim.profiles import V1_36, Settings
@@ -85,6 +85,10 @@ class Wire:
             self._put(effect.at_us, name, name, TimerFired(effect.key))
         elif isinstance(effect, CancelTimer):
             self._timers.pop((name, effect.key), None)
+        elif isinstance(effect, CancelAllTimers):
+            for who, key in list(self._timers):
+                if who == name and not (isinstance(key, tuple) and key[:1] == (effect.spare,)):
+                    del self._timers[who, key]
         else:
             assert isinstance(effect, Send)
             if not {name, effect.destination} & self.cut:
