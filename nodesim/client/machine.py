@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Final
 
-from nodesim.client.connection import Connection
+from nodesim.client.connection import READ_IDLE_US, Connection
 from nodesim.client.reflector import Reflector
 from nodesim.client.watches import WatchSpec
 from nodesim.machine import (
@@ -48,7 +48,6 @@ from nodesim.streams import Streams
 SERVER: Final = "apiserver"
 
 _ANSWERS: Final = (Done, Failure, Listed)
-_NEWS: Final = (Renewed, WatchEvent)
 _DIAL: Final = "client/dial"
 _WAKE: Final = "client/wake"
 """For the next call that times out and the next look at the connection's health, whichever is first."""
@@ -177,7 +176,11 @@ class ClientMachine:
     def _arm(self, out: list[MachineEffect]) -> None:
         """Set the timer for whatever is due next."""
         connection = self._connection
-        at_us = connection.next_check_us() if connection.open else None
+        at_us: int | None = None
+        if connection.open:
+            at_us = (
+                connection.heard_us + READ_IDLE_US if connection.ping_sent_us is None else connection.next_check_us()
+            )
         for deadline_us in self._deadlines.values():
             if at_us is None or deadline_us < at_us:
                 at_us = deadline_us
@@ -235,7 +238,11 @@ class ClientMachine:
         connection.heard_us = now_us
         if isinstance(message, _ANSWERS):
             self._answered(frame.in_reply_to, message, now_us, out)
-        elif isinstance(message, _NEWS):
+        elif isinstance(message, Renewed):
+            reflector = self._watches.get(frame.in_reply_to)
+            if reflector is not None:
+                reflector.renewed(message)
+        elif isinstance(message, WatchEvent):
             reflector = self._watches.get(frame.in_reply_to)
             change = reflector.saw(message) if reflector is not None else None
             if change is not None:
@@ -262,11 +269,11 @@ class ClientMachine:
         if call.timeout_us is not None:
             del self._deadlines[id_]
             self._arm(out)
-        place = _reflector_of(call)
-        if place is None:
-            self._answer(call.tag, answer, now_us, out)
+        tag = call.tag
+        if type(tag) is tuple and tag[0] == "client":
+            self._reflected(tag[1], answer, id_, now_us, out)
         else:
-            self._reflected(place, answer, id_, now_us, out)
+            self._answer(tag, answer, now_us, out)
 
     def _opened(self, now_us: int, out: list[MachineEffect]) -> None:
         connection = self._connection

@@ -72,10 +72,8 @@ class Reflector:
         """How long to wait before the next request."""
         return self._backoff.wait_us(now_us, self._stream)
 
-    def saw(self, event: WatchEvent | Renewed) -> Changed | None:
+    def saw(self, event: WatchEvent) -> Changed | None:
         """A watch event: the change that the program hears of; None for an object that was not in the cache."""
-        if isinstance(event, Renewed):
-            return self._renewed(event)
         document = decode_document(event.document)
         metadata = document["metadata"]
         namespace = metadata.get("namespace")
@@ -91,14 +89,12 @@ class Reflector:
         self.versions[key] = version
         return Changed(self.spec.resource, key, old, new)
 
-    def _renewed(self, event: Renewed) -> Changed | None:
+    def renewed(self, event: Renewed) -> None:
+        """A lease was renewed: the program's port hears of it; the view in the cache keeps its older time."""
         key = event.namespace + "/" + event.name
-        old = self.cache.get(key)
-        if old is None or self.spec.renewed is None:
-            return None
-        version = self.version = self.versions[key] = event.resource_version
-        new = self.cache[key] = self.spec.renewed(old, version, event.renew_us)
-        return Changed(self.spec.resource, key, old, new)
+        if key in self.versions and self.spec.renewed is not None:
+            self.version = self.versions[key] = event.resource_version
+            self.spec.renewed(event.name, event.renew_us)
 
     def _replace(self, answer: Listed) -> list[ProgramEvent]:
         """Take over a list: what appeared or differs first, in the list's order, then what is gone, by key."""

@@ -14,8 +14,8 @@ from nodesim.objects import Document
 class WatchSpec:
     """A cache kept for a program by LIST and WATCH; `view` makes what the program sees of a document.
 
-    For leases, `renewed(view, resource_version, renew_us)` makes a view from the one before when only the renewTime
-    is new; the watch is then a brief one.
+    For leases, `renewed(name, renew_us)` is called when only the renewTime of one is new; the watch is then a brief
+    one, and no `Changed` tells of it: heartbeats reach the program's state by this port, without a turn of the program.
     """
 
     resource: str
@@ -23,4 +23,4 @@ class WatchSpec:
     namespace: str = ""
     fields: str = ""
     labels: str = ""
-    renewed: Callable[[Any, str, int], Any] | None = None
+    renewed: Callable[[str, int], None] | None = None

@@ -9,7 +9,7 @@ from nodesim.objects.documents import (
     shared,
     whole_second,
 )
-from nodesim.objects.lease import LEASE_NAMESPACE, LeaseView, lease_view, renewed_lease
+from nodesim.objects.lease import LEASE_NAMESPACE, LeaseView, lease_view
 from nodesim.objects.node import Condition, NodeView, condition_document, node_view, parse_condition, zone_key
 from nodesim.objects.pod import Owner, PodView, controller_of, pod_requests, pod_view
 from nodesim.objects.selectors import Requirement, Selector, parse_selector, selector_of
@@ -42,7 +42,6 @@ __all__ = [
     "parse_toleration",
     "pod_requests",
     "pod_view",
-    "renewed_lease",
     "selector_of",
     "shared",
     "taint_document",

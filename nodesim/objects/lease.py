@@ -26,8 +26,3 @@ def lease_view(document: Document) -> LeaseView:
     """The view of a Lease document."""
     metadata = document["metadata"]
     return LeaseView(metadata["name"], document["spec"].get("renewTime") or 0, metadata["resourceVersion"])
-
-
-def renewed_lease(view: LeaseView, resource_version: str, renew_us: int) -> LeaseView:
-    """The view after a renewal that changed nothing else."""
-    return LeaseView(view.name, renew_us, resource_version)

@@ -11,8 +11,9 @@ goes to the outbox as a `Parcel`, from where a transport takes it to the world w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from nodesim.errors import ActorCrash, FrameError
 from nodesim.machine import (
@@ -33,7 +34,10 @@ from nodesim.trace.records import TraceRecord
 from nodesim.values import value
 from nodesim.world.channel import Channel, HeldFrame
 from nodesim.world.home import Home
-from nodesim.world.queue import EVENT, FRAME, RELEASE, RULE, TIMER, Queue
+from nodesim.world.queue import EVENT, FRAME, RELEASE, RULE, TIMER, Payload, Queue
+
+Take: TypeAlias = Callable[[Home, MachineEvent, str], None]
+"""Takes a turn: whose, what happened, and its cause."""
 
 _ENDINGS: Final = frozenset({Close, Reset})
 _HANDSHAKES: Final = frozenset({Dial, Accept, Close, Reset})
@@ -117,18 +121,40 @@ class World:
         """When the next entry is due; None when there is none."""
         return self._queue.near[0][0] if self._queue.settle() else None
 
-    def run(self, until_us: int, turns_max: int) -> bool:
-        """Take turns in place up to and including an instant; False when `turns_max` ended it before."""
-        queue, next_turn, perform = self._queue, self._next, self.perform
+    def run(self, until_us: int, turns_max: int, take: Take | None = None) -> bool:
+        """Take turns in place up to and including an instant; False when `turns_max` ended it before.
+
+        With `take`, turns are handed to it instead of being taken here.
+        """
+        queue, perform = self._queue, self.perform
+        event: MachineEvent
         while (queue.near or queue.settle()) and queue.near[0][0] <= until_us:
             if turns_max <= 0:
                 return False
             turns_max -= 1
-            turn = next_turn()
-            if turn is None:
+            now_us, origin, n, home, kind, payload, cause = heappop(queue.near)
+            self.now_us = now_us
+            if kind == FRAME:
+                try:
+                    event = decode(cast(bytes, payload))
+                except FrameError as refused:
+                    self._refuse(home, origin, refused)
+                    continue
+                cause = event.cause
+            elif kind == TIMER:
+                timers = home.timers
+                if timers.get(payload) != n:
+                    continue  # It was cancelled or moved.
+                del timers[payload]
+                event = TimerFired(payload)
+            elif kind == EVENT:
+                event = cast(MachineEvent, payload)
+            else:
+                self._move_network(kind, home, payload)
                 continue
-            home, event, cause = turn
-            now_us = self.now_us
+            if take is not None:
+                take(home, event, cause)
+                continue
             try:
                 effects = home.machine.handle(event, now_us)
             except Exception as broken:
@@ -139,39 +165,27 @@ class World:
 
     async def run_in_tasks(self, until_us: int, turns_max: int) -> bool:
         """As `run`, but each turn is taken by its actor's own trio task."""
-        queue = self._queue
-        while (queue.near or queue.settle()) and queue.near[0][0] <= until_us:
-            if turns_max <= 0:
-                return False
-            turns_max -= 1
-            turn = self._next()
-            if turn is not None:
-                await turn[0].take_in_task(turn[1], turn[2], self.now_us)
-        return True
+        turns: list[tuple[Home, MachineEvent, str]] = []
 
-    def _next(self) -> tuple[Home, MachineEvent, str] | None:
-        """The next entry, as the turn it gives; None for what is no actor's turn."""
-        self.now_us, origin, n, home, kind, payload, cause = heappop(self._queue.near)
-        if kind == FRAME:
-            try:
-                frame = decode(payload)  # type: ignore[arg-type]  # an assert here would cost a tenth of the decoding
-            except FrameError as refused:
-                self._refuse(home, origin, refused)
-                return None
-            return home, frame, frame.cause
-        if kind == TIMER:
-            if home.timers.get(payload) != n:
-                return None  # It was cancelled or moved.
-            del home.timers[payload]
-            return home, TimerFired(payload), cause
-        if kind == EVENT:
-            return home, cast(MachineEvent, payload), cause
+        def take(home: Home, event: MachineEvent, cause: str) -> None:
+            turns.append((home, event, cause))
+
+        for _ in range(turns_max):
+            done = self.run(until_us, 1, take)
+            for home, event, cause in turns:
+                await home.take_in_task(event, cause, self.now_us)
+            if done and not turns:
+                return True
+            turns.clear()
+        return False
+
+    def _move_network(self, kind: int, home: Home, payload: Payload) -> None:
+        """What is no actor's turn: links change, or TCP tries again."""
         if kind == RULE:
             assert isinstance(payload, LinkChange)
             self._change(payload)
         else:
             self._release(home, *cast(tuple[Channel, int], payload))
-        return None
 
     # --- effects ----------------------------------------------------------------------------------------------------
 

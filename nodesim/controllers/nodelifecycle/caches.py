@@ -39,6 +39,10 @@ class Caches:
             self.leases.pop(old.name, None)
             self.renewed.pop(old.name, None)
 
+    def lease_renewed(self, name: str, renew_us: int) -> None:
+        """Only the renewTime of a lease is new: the port by which heartbeats come in."""
+        self.leases[name] = self.renewed[name] = renew_us
+
     def node_changed(self, name: str, new: NodeObject | None) -> None:
         """A node appeared, changed, or went."""
         old = self.nodes.pop(name, None)

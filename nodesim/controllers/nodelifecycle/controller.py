@@ -30,7 +30,7 @@ from nodesim.controllers.nodelifecycle.pods import PodMarks
 from nodesim.controllers.nodelifecycle.views import node_object, pod_object
 from nodesim.controllers.nodelifecycle.zones import Zones
 from nodesim.machine import Answered, CancelTimer, Changed, ProgramEffect, ProgramEvent, SetTimer, Synced, TimerFired
-from nodesim.objects import LEASE_NAMESPACE, lease_view, renewed_lease
+from nodesim.objects import LEASE_NAMESPACE, lease_view
 from nodesim.profiles import Profile, Settings
 from nodesim.streams import Streams
 
@@ -45,15 +45,14 @@ class NodeLifecycleController:
     the same instants, for more time.
     """
 
-    watches: Final[tuple[WatchSpec, ...]] = (
-        WatchSpec("nodes", node_object),
-        WatchSpec("pods", pod_object),
-        WatchSpec("leases", lease_view, namespace=LEASE_NAMESPACE, renewed=renewed_lease),
-    )
-
     def __init__(self, settings: Settings, profile: Profile, *, streams: Streams, skip_quiet: bool = True) -> None:
         events = EventRecorder(ACTOR)
         self._caches = Caches()
+        self.watches: Final = (
+            WatchSpec("nodes", node_object),
+            WatchSpec("pods", pod_object),
+            WatchSpec("leases", lease_view, namespace=LEASE_NAMESPACE, renewed=self._caches.lease_renewed),
+        )
         self._writes = NodeWrites(streams.stream(f"{ACTOR}/taint-backoff"))
         self._marks = PodMarks(events)
         self._no_execute = NoExecute(settings, self._caches, self._writes, skip_quiet)
