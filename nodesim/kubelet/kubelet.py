@@ -40,7 +40,7 @@ def watches_of(node: str) -> tuple[WatchSpec, ...]:
 
 
 class Kubelet:
-    """The program of one kubelet process; `boot` counts the machine's power-ons."""
+    """The program of one kubelet process; `boot` counts the machine's power-ons, `process` its kubelets."""
 
     __slots__ = (
         "_lease",
@@ -59,14 +59,27 @@ class Kubelet:
         streams: Streams,
         *,
         boot: int = 0,
+        process: int = 1,
         skip_quiet: bool = True,
     ) -> None:
         self._node = spec.name
         events = EventRecorder(COMPONENT)
-        self._lease = LeaseKeeper(spec.name, settings, profile, streams.stream(f"kubelet/{spec.name}/lease"))
+        # Each process draws from streams of its own: how far an earlier one drew its ticks ahead must not show.
+        streams_of = f"kubelet/{spec.name}" if process == 1 else f"kubelet/{spec.name}/{process}"
+        self._lease = LeaseKeeper(spec.name, settings, profile, streams.stream(f"{streams_of}/lease"))
         self._registration = Registration(spec.name, profile)
-        self._status = StatusKeeper(spec, settings, profile, streams, events, boot=boot, skip_quiet=skip_quiet)
-        self._workers = PodWorkers(spec.name, self._status, runtime, profile, streams, events, skip_quiet=skip_quiet)
+        self._status = StatusKeeper(
+            spec,
+            settings,
+            profile,
+            streams.stream(f"{streams_of}/status"),
+            streams.stream(f"{streams_of}/status-delay"),
+            events,
+            boot=boot,
+            skip_quiet=skip_quiet,
+        )
+        retries = streams.stream(f"{streams_of}/retries")
+        self._workers = PodWorkers(spec.name, self._status, runtime, profile, retries, events, skip_quiet=skip_quiet)
 
     def __repr__(self) -> str:
         """Whose kubelet."""

@@ -43,6 +43,7 @@ class NodeMachine:
         "_boot",
         "_client",
         "_connection",
+        "_processes",
         "_profile",
         "_settings",
         "_skip_quiet",
@@ -72,6 +73,7 @@ class NodeMachine:
         self._client: ClientMachine | None = None
         self._connection = 0
         self._boot = 0
+        self._processes = 0
 
     def __repr__(self) -> str:
         """Its name and what of it is alive."""
@@ -134,6 +136,7 @@ class NodeMachine:
     def _start_kubelet(self, now_us: int) -> list[MachineEffect]:
         if not self.powered or self._client is not None:
             return []
+        self._processes += 1
         program = Kubelet(
             self.spec,
             self.runtime,
@@ -141,6 +144,7 @@ class NodeMachine:
             self._profile,
             self._streams,
             boot=self._boot,
+            process=self._processes,
             skip_quiet=self._skip_quiet,
         )
         watches = watches_of(self.spec.name)

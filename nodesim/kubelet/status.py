@@ -30,7 +30,7 @@ from nodesim.messages import Get, Patch
 from nodesim.objects import Document, encode_document
 from nodesim.profiles import Profile, Settings
 from nodesim.spec import NodeSpec
-from nodesim.streams import Streams
+from nodesim.streams import Stream
 from nodesim.units import MILLISECOND, SECOND
 
 TRIES: Final = 5
@@ -87,7 +87,8 @@ class StatusKeeper:
         spec: NodeSpec,
         settings: Settings,
         profile: Profile,
-        streams: Streams,
+        ticks: Stream,
+        delays: Stream,
         events: EventRecorder,
         *,
         boot: int,
@@ -98,8 +99,8 @@ class StatusKeeper:
         self._settings = settings
         self._profile = profile
         self._events = events
-        self._ticks = streams.stream(f"kubelet/{spec.name}/status")
-        self._delays = streams.stream(f"kubelet/{spec.name}/status-delay")
+        self._ticks = ticks
+        self._delays = delays
         self._jitter_us = max(1, settings.node_status_update_us * 4 // 100)
         self._skip_quiet = skip_quiet and profile.status_from_cache
         self._own = machine_status(spec, profile, boot)

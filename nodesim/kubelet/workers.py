@@ -32,7 +32,7 @@ from nodesim.kubelet.statuswrites import PodStatusWriter
 from nodesim.machine import Call, CancelTimer, Record, SetTimer
 from nodesim.objects import Document, PodView, node_view, pod_view
 from nodesim.profiles import Profile
-from nodesim.streams import Streams
+from nodesim.streams import Stream
 from nodesim.units import MINUTE, SECOND, format_duration
 
 GRACE_FLOOR_SECONDS: Final = 1
@@ -96,7 +96,7 @@ class PodWorkers:
         node_status: StatusKeeper,
         runtime: Runtime,
         profile: Profile,
-        streams: Streams,
+        retries: Stream,
         events: EventRecorder,
         *,
         skip_quiet: bool,
@@ -106,7 +106,7 @@ class PodWorkers:
         self._runtime = runtime
         self._profile = profile
         self._events = events
-        self._retries = streams.stream(f"kubelet/{node}/retries")
+        self._retries = retries
         self._workers: dict[str, Worker] = {}
         self._unsynced: dict[str, Document] = {}
         self._synced = False

@@ -52,7 +52,7 @@ def assert_steps(instants: list[int], step_us: int) -> None:
 def test_8_4_thirty_of_fifty_one_in_one_pass(
     profile: str, dead: int, state: str, rate_milli: int, step_us: int
 ) -> None:
-    """30 of 51 is Partial in a large zone: one per 100 s; 28 is Normal: one per 10 s.  The idle bucket has one token."""
+    """30 of 51 is Partial in a large zone: one per 100 s; 28 is Normal: one per 10 s.  The idle bucket is full."""
     steps = [step(EARLY_CUT_US, "cut", MANY[:dead])]
     timeline = run(profile, {"a": MANY}, steps, until_us=5 * MINUTE, toleration_seconds=10)
     marks = [assert_marked_in_time(timeline, node, EARLY_CUT_US) for node in MANY[:dead]]

@@ -649,16 +649,22 @@ def test_1_7_4_an_excluded_node_does_not_count_but_is_tainted() -> None:
     assert sorted(name for _, name in cluster.granted()) == names[:3]
 
 
-def test_1_7_16_a_zone_of_excluded_nodes_keeps_its_queue_while_another_zone_works() -> None:
-    """The walk over the old states ends before it comes to such a zone: one taint per 10 s, as elsewhere."""
+@pytest.mark.parametrize(
+    ("working", "instants"), [(True, [50, 60, 70]), (False, list(range(50, 100, 5)))], ids=["beside others", "alone"]
+)
+def test_1_7_16_a_zone_of_excluded_nodes(working: bool, instants: list[int]) -> None:
+    """It keeps its queue while any zone works: one taint per 10 s.  Where none does, it is forgotten each pass, and
+    begins the next one with a fresh queue and a token: one per 5 s, and the first node of the pass takes it each time.
+    """
     cluster = Cluster()
     out = {"node.kubernetes.io/exclude-disruption": "", **zone_labels("x")}
     names = ["x1", "x2", "x3"]
-    healthy(cluster, [*names, "n1"], until_us=1, labels=dict.fromkeys(names, out))
-    kept_alive(cluster, ["n1"], 10 * SECOND, 200 * SECOND)
+    healthy(cluster, [*names, *(["n1"] if working else [])], until_us=1, labels=dict.fromkeys(names, out))
+    kept_alive(cluster, ["n1"] if working else [], 10 * SECOND, 200 * SECOND)
     cluster.start()
     cluster.run(100 * SECOND)
-    assert [round(t_us / SECOND) for t_us, _ in cluster.granted()] == [50, 60, 70]
+    assert [round(t_us / SECOND) for t_us, _ in cluster.granted()] == instants
+    assert [name for _, name in cluster.granted()] == (names if working else ["x1"] * len(instants))
 
 
 def test_a_node_that_moves_to_another_zone_leaves_its_entry_behind() -> None:

@@ -99,7 +99,7 @@ VERDICTS: dict[str, Verdict] = {
     "1.7.14 a cluster's first node begins in master disruption": (
         {"a": INITIAL}, {"a": (0, 1)}, True, False, [("a", INITIAL, FULL, 0)],
     ),
-    "1.7.15 a vanished zone is forgotten first": (
+    "1.7.15 a vanished zone is forgotten when all others were Full": (
         {"a": FULL, "z": NORMAL}, {"a": (0, 3)}, False, False, [],
     ),
     "no nodes at all: nothing": ({"a": NORMAL}, {}, False, False, []),
@@ -116,6 +116,42 @@ def test_what_follows_from_the_zones(what: str) -> None:
     assert [(item.zone, item.old, item.new, item.rate_milli) for item in verdict.changes] == changes
     assert sorted(zones.states) == sorted(counts)
     assert all((item.ready, item.not_ready) == counts[item.zone] for item in verdict.changes)
+
+
+# what -> (states before, counts now) -> ([(zone, old, new, rate)], states after): zones "e" and "x" count no node
+LINGERING: dict[
+    str, tuple[dict[str, str], dict[str, tuple[int, int]], list[tuple[str, str, str, int]], dict[str, str]]
+] = {
+    "it stays, without state and rate, while a zone works": (
+        {"a": NORMAL, "e": INITIAL, "x": PARTIAL}, {"a": (3, 0)}, [], {"a": NORMAL, "e": "", "x": ""},
+    ),
+    "its name does not matter": ({"e": "", "f": NORMAL}, {"f": (3, 0)}, [], {"e": "", "f": NORMAL}),
+    "a zone that is Full now, but was not, keeps it": (
+        {"a": NORMAL, "b": NORMAL, "x": ""}, {"a": (0, 3), "b": (3, 0)},
+        [("a", NORMAL, FULL, 100)], {"a": FULL, "b": NORMAL, "x": ""},
+    ),
+    "where all others become Full it is stopped with them": (
+        {"a": NORMAL, "x": ""}, {"a": (0, 3)}, [("a", NORMAL, FULL, 0), ("x", "", FULL, 0)], {"a": FULL, "x": FULL},
+    ),
+    "where all others were Full it is forgotten": ({"a": FULL, "x": FULL}, {"a": (0, 3)}, [], {"a": FULL}),
+    "also when they come back": (
+        {"a": FULL, "x": FULL}, {"a": (3, 0)}, [("a", FULL, NORMAL, 100)], {"a": NORMAL},
+    ),
+    "alone it is forgotten": ({"x": INITIAL}, {}, [], {}),
+    "its first node that counts sets its rate": (
+        {"a": NORMAL, "x": ""}, {"a": (3, 0), "x": (1, 0)}, [("x", "", NORMAL, 100)], {"a": NORMAL, "x": NORMAL},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", LINGERING)
+def test_1_7_15_a_zone_where_no_node_counts(what: str) -> None:
+    """It is forgotten only when the walk over the old states does not stop before it."""
+    states, counts, changes, after = LINGERING[what]
+    zones = counted(in_states(**states), **counts)
+    verdict = zones.judge()
+    assert [(item.zone, item.old, item.new, item.rate_milli) for item in verdict.changes] == changes
+    assert zones.states == after
 
 
 def test_a_node_counts_in_one_zone_only() -> None:
