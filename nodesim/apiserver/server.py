@@ -225,7 +225,8 @@ class ApiServer:
         Preconditions, strategy and validation could ask for nothing else: all the rest is the stored document's own.
         """
         leases = self._leases
-        old = leases.get((request.namespace, request.name))
+        key = (request.namespace, request.name)
+        old = leases.get(key)
         if old is None or (old.text or str(old.version)) != request.resource_version or self._record_heartbeats:
             return self._publish(frame, self._writes.renew(request, now_us), now_us)
         base = old.base or old
@@ -233,7 +234,7 @@ class ApiServer:
         renewed_us = old.renew_us if old.base is not None else before["spec"].get("renewTime")
         if before["metadata"]["uid"] != request.uid or renewed_us == request.renew_us or renewed_us is None:
             return self._publish(frame, self._writes.renew(request, now_us), now_us)
-        new = self._store.renew(leases, old, request.renew_us, now_us)
+        new = self._store.renew(leases, key, old, request.renew_us, now_us)
         self.renewals += 1
         effects: list[MachineEffect] = [Send(frame.source, Done(200, b"", new.text), 0, frame.id, frame.connection)]
         self.watch_events += self._watches.publish(_LEASES, Change("MODIFIED", new, old), now_us, effects)

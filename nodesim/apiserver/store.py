@@ -235,14 +235,14 @@ class Store:
         self.version = version
         return Stored(old.namespace, old.name, version, encode_document(last), last)
 
-    def renew(self, leases: dict[Key, Stored], old: Stored, renew_us: int, now_us: int) -> Stored:
+    def renew(self, leases: dict[Key, Stored], key: Key, old: Stored, renew_us: int, now_us: int) -> Stored:
         """Store a heartbeat: `old` with another renewTime."""
         version = now_us * VERSIONS_PER_US
         if version <= self.version:
             version = self.version + 1
         self.version = version
         stored = Stored(old.namespace, old.name, version, None, None, old.base or old, renew_us, str(version))
-        leases[old.namespace, old.name] = stored
+        leases[key] = stored
         return stored
 
     def _put(self, resource: Resource, old: Stored | None, new: Stored) -> None:

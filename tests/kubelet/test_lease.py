@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
 from nodesim.kubelet.lease import LeaseKeeper
-from nodesim.machine import Answered, Call, SetTimer
-from nodesim.messages import Create, Update
-from nodesim.objects import decode_document
+from nodesim.machine import Answered, Call, ProgramEffect, SetTimer
+from nodesim.messages import Create, Get, Renew, Update
+from nodesim.objects import Document, decode_document
 from nodesim.profiles import V1_24, V1_36, Profile, Settings
 from nodesim.streams import Streams
 from nodesim.units import MILLISECOND, SECOND
@@ -56,12 +57,49 @@ def test_renewals_follow_each_other_by_ten_seconds_and_a_little() -> None:
     """The next renewal comes 10.0-10.4 s after the answer to the last, and carries the instant it was sent."""
     bench = settled()
     bench.run(300 * SECOND)
-    puts = bench.requests(Update, "leases")
+    puts = bench.requests(Renew, "leases")
     assert len(puts) >= 25
-    for (before_us, _), (after_us, request) in itertools.pairwise(puts):
+    assert [step for _, step in bench.steps("lease")] == ["put"] * len(puts)
+    for (before_us, before), (after_us, request) in itertools.pairwise(puts):
         assert 10 * SECOND <= after_us - before_us - 2 * MILLISECOND < 10 * SECOND + 400 * MILLISECOND
-        assert decode_document(request.document)["spec"]["renewTime"] == after_us
-        assert request.brief
+        assert request.renew_us == after_us
+        assert int(request.resource_version) > int(before.resource_version)
+        assert (request.namespace, request.name, request.uid) == ("kube-node-lease", "n1", "uid-leases-n1")
+    last_us, last = puts[-1]
+    stored = bench.api.objects["leases", "n1"]
+    assert stored["spec"] == {"holderIdentity": "n1", "leaseDurationSeconds": 40, "renewTime": last_us}
+    assert int(stored["metadata"]["resourceVersion"]) > int(last.resource_version)
+
+
+def keeper(profile: Profile = V1_36) -> LeaseKeeper:
+    """A keeper that has just asked for its lease."""
+    made = LeaseKeeper("n1", Settings(), profile, Streams(1).stream("x"))
+    [call] = made.fired(0)
+    assert call == Call(("lease", "get"), Get("leases", "kube-node-lease", "n1"), 10 * SECOND)
+    return made
+
+
+def lease(*, metadata: Document | None = None, **spec: Any) -> Document:
+    """The lease as the server has it, with other metadata or spec; what is None is left out."""
+    owner = [{"apiVersion": "v1", "kind": "Node", "name": "n1", "uid": "u"}]
+    known = {"name": "n1", "namespace": "kube-node-lease", "uid": "l", "resourceVersion": "1", "ownerReferences": owner}
+    known |= metadata or {}
+    wanted = {"holderIdentity": "n1", "leaseDurationSeconds": 40, "renewTime": 7} | spec
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {name: item for name, item in known.items() if item is not None},
+        "spec": {name: item for name, item in wanted.items() if item is not None},
+    }
+
+
+def request_of(effects: list[ProgramEffect]) -> Any:
+    """The request of the one call among effects."""
+    [call] = [effect for effect in effects if isinstance(effect, Call)]
+    assert len(effects) == 1
+    assert call.tag == ("lease", "put")
+    assert call.timeout_us == 10 * SECOND
+    return call.request
 
 
 def test_a_renewal_is_one_call_and_one_draw() -> None:
@@ -69,17 +107,114 @@ def test_a_renewal_is_one_call_and_one_draw() -> None:
     streams = Streams(1)
     keeper = LeaseKeeper("n1", Settings(), V1_36, streams.stream("x"))
     keeper.fired(0)
-    owner = [{"kind": "Node", "name": "n1", "uid": "u"}]
-    lease = {"metadata": {"name": "n1", "uid": "l", "resourceVersion": "1", "ownerReferences": owner}, "spec": {}}
-    [call] = keeper.answered(Answered(("lease", "get"), 200, document=lease), 0)
-    assert isinstance(call, Call)
-    effects = keeper.answered(Answered(call.tag, 200, resource_version="2"), 5)
+    request = request_of(keeper.answered(Answered(("lease", "get"), 200, document=lease()), 3))
+    assert request == Renew("kube-node-lease", "n1", "l", "1", 3)
+    effects = keeper.answered(Answered(("lease", "put"), 200, resource_version="2"), 5)
     assert [type(effect) for effect in effects] == [SetTimer]
     assert streams.stream("x").index == 1
-    [again] = keeper.fired(10 * SECOND)
-    assert isinstance(again, Call)
-    assert isinstance(again.request, Update)
-    assert decode_document(again.request.document)["metadata"]["resourceVersion"] == "2"
+    assert request_of(keeper.fired(10 * SECOND)) == Renew("kube-node-lease", "n1", "l", "2", 10 * SECOND)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        lease(),
+        lease(renewTime=0),
+        lease(holderIdentity="other"),
+        lease(leaseTransitions=3, acquireTime=1),
+        lease(metadata={"labels": {"a": "b"}}),
+    ],
+)
+def test_a_lease_that_is_as_it_should_be_is_renewed_without_its_document(found: Document) -> None:
+    """Whatever else others wrote into it: only the renewTime would be new in the PUT."""
+    request = request_of(keeper().answered(Answered(("lease", "get"), 200, document=found), 3))
+    assert request == Renew("kube-node-lease", "n1", "l", "1", 3)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [lease(leaseDurationSeconds=20), lease(leaseDurationSeconds=None), lease(renewTime=None)],
+)
+def test_a_lease_that_differs_is_first_written_whole(found: Document) -> None:
+    """Another duration, or no renewTime: one PUT of the whole document on the found base, then renewals only."""
+    made = keeper()
+    request = request_of(made.answered(Answered(("lease", "get"), 200, document=found), 3))
+    assert isinstance(request, Update)
+    assert (request.resource, request.namespace, request.name) == ("leases", "kube-node-lease", "n1")
+    written = decode_document(request.document)
+    assert written == lease(renewTime=3)
+    assert found["metadata"] == lease()["metadata"], "the answer's document is not ours to change"
+    stored = lease(metadata={"resourceVersion": "2"}, renewTime=3)
+    made.answered(Answered(("lease", "put"), 200, document=stored, resource_version="2"), 5)
+    assert request_of(made.fired(10 * SECOND)) == Renew("kube-node-lease", "n1", "l", "2", 10 * SECOND)
+
+
+@pytest.mark.parametrize("profile", [V1_24, V1_36])
+def test_a_lease_without_owner_is_written_whole_with_one(profile: Profile) -> None:
+    """The Node is read, the whole document goes out with the reference to it; the next renewal is a short one."""
+    made = keeper(profile)
+    found = lease(metadata={"ownerReferences": None})
+    [call] = made.answered(Answered(("lease", "get"), 200, document=found), 3)
+    assert call == Call(("lease", "owner-to-update"), Get("nodes", "", "n1"), 10 * SECOND)
+    node = {"metadata": {"name": "n1", "uid": "u"}}
+    request = request_of(made.answered(Answered(("lease", "owner-to-update"), 200, document=node), 5))
+    assert isinstance(request, Update)
+    assert decode_document(request.document) == lease(renewTime=5)
+    stored = lease(metadata={"resourceVersion": "2"}, renewTime=5)
+    made.answered(Answered(("lease", "put"), 200, document=stored, resource_version="2"), 7)
+    assert request_of(made.fired(10 * SECOND)) == Renew("kube-node-lease", "n1", "l", "2", 10 * SECOND)
+
+
+def test_before_1_29_a_lease_without_owner_is_always_written_whole() -> None:
+    """While there is no Node the document goes out without a reference, at each renewal after another look for it."""
+    made = keeper(V1_24)
+    found = lease(metadata={"ownerReferences": None})
+    effects = made.answered(Answered(("lease", "get"), 200, document=found), 3)
+    for version, now_us in (("1", 3), ("2", 10 * SECOND)):
+        [call] = effects
+        assert isinstance(call, Call)
+        assert call.tag == ("lease", "owner-to-update")
+        request = request_of(made.answered(Answered(call.tag, 404, "NotFound"), now_us))
+        assert isinstance(request, Update)
+        changes = {"ownerReferences": None, "resourceVersion": version}
+        assert decode_document(request.document) == lease(metadata=changes, renewTime=now_us)
+        stored = lease(metadata={**changes, "resourceVersion": "2"}, renewTime=now_us)
+        made.answered(Answered(("lease", "put"), 200, document=stored, resource_version="2"), now_us)
+        effects = made.fired(10 * SECOND)
+
+
+def test_a_conflict_is_followed_by_a_put_on_what_was_read() -> None:
+    """A fresh base that is as it should be is renewed in short; one that somebody changed is written whole."""
+    for found, kind in ((lease(metadata={"resourceVersion": "9"}), Renew), (lease(leaseDurationSeconds=20), Update)):
+        made = keeper()
+        made.answered(Answered(("lease", "get"), 200, document=lease()), 3)
+        [call] = made.answered(Answered(("lease", "put"), 409, "Conflict"), 5)
+        assert isinstance(call, Call)
+        assert call.tag == ("lease", "get")
+        request = request_of(made.answered(Answered(call.tag, 200, document=found), 7))
+        assert type(request) is kind
+        if isinstance(request, Renew):
+            assert request == Renew("kube-node-lease", "n1", "l", "9", 7)
+        else:
+            assert decode_document(request.document) == lease(renewTime=7)
+
+
+def test_a_try_after_an_error_carries_the_instant_of_the_try() -> None:
+    """A 500 and a silence are followed by the same renewal of a later instant."""
+    made = keeper()
+    made.answered(Answered(("lease", "get"), 200, document=lease()), 3)
+    for answer, now_us in ((Answered(("lease", "put"), 500), 5), (Answered(("lease", "put"), 0, "Timeout"), 9)):
+        assert request_of(made.answered(answer, now_us)) == Renew("kube-node-lease", "n1", "l", "1", now_us)
+
+
+def test_the_first_put_after_a_lease_was_made_is_already_short() -> None:
+    """The answer to the POST has everything that the kubelet would write."""
+    bench = Bench()
+    bench.run(SETTLED_US)
+    assert [step for _, step in bench.steps("lease")][-2:] == ["post", "put"]
+    [(renewed_us, renewal)] = bench.requests(Renew, "leases")
+    assert bench.requests(Update, "leases") == []
+    assert (renewal.uid, renewal.renew_us) == ("uid-leases-n1", renewed_us)
 
 
 def test_a_silent_server_gets_five_puts_then_gets_with_backoff() -> None:
