@@ -44,7 +44,7 @@ class Stream:
 
     def below(self, limit: int) -> int:
         """The next value, uniform in [0, limit); one draw, also for limit 1."""
-        return (self.draw() * limit) >> 64
+        return self.draw() * limit >> 64
 
     def __repr__(self) -> str:
         """Name and how far it was drawn."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Final
 
 MICROSECOND: Final = 1
@@ -98,7 +99,9 @@ def seconds(us: int) -> float:
     return us / SECOND
 
 
+@lru_cache(maxsize=4096)
 def _quantity(text: str | int) -> Decimal:
+    """The number; thousands of nodes write the same few quantities."""
     source = str(text)
     match = _QUANTITY.fullmatch(source) if len(source) <= 40 else None
     if match is None:

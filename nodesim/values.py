@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from attrs import frozen as value
 else:
+    from functools import partial
+
     import attrs
 
-    value = attrs.frozen if os.environ.get("NODESIM_FROZEN") else attrs.define
+    # Without a slot for weak references an object is smaller and dies faster; nobody refers to these weakly.
+    value = partial(attrs.frozen if os.environ.get("NODESIM_FROZEN") else attrs.define, weakref_slot=False)
 
 __all__ = ["value"]

@@ -42,7 +42,7 @@ class DocumentTooLarge(FrameError):
         super().__init__(f"document of {size} bytes")
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, weakref_slot=False)
 class Stored:
     """One revision of an object: its document and its wire form, which serves all receivers; each made when wanted.
 

@@ -102,7 +102,7 @@ def _generate(cls: type, number: int) -> tuple[Encode, Decode]:
         f"def encode({header}, message):",
         f"    return pack(({PROTOCOL_VERSION}, {number}, {header}{''.join(f', message.{name}' for name in names)}))",
         "def decode(parts):",
-        f"    if len(parts) != {2 + len(parts)}:",
+        f"    if type(parts) is not list or len(parts) != {2 + len(parts)}:",
         f"        raise FrameError('{cls.__name__} has {len(names)} fields')",
         f"    _, _, {', '.join(parts)} = parts",
         f"    if {' or '.join(tests)}:",
@@ -150,21 +150,25 @@ def decode(frame: bytes) -> Frame:
         raise FrameError(msg)
     try:
         parts = _unpack(frame)
+        decoder = _DECODERS[parts[1]]
     except Exception as broken:
-        msg = f"frame is not msgpack: {type(broken).__name__}"
-        raise FrameError(msg) from broken
-    if type(parts) is not list or len(parts) < len(HEADER):
-        msg = "a frame is an array that begins with its header"
-        raise FrameError(msg)
-    version, kind = parts[0], parts[1]
-    if version != PROTOCOL_VERSION or type(version) is not int:
-        msg = f"protocol version {version!r:.20}, here {PROTOCOL_VERSION}"
-        raise FrameError(msg)
-    decoder = _DECODERS.get(kind) if type(kind) is int else None
-    if decoder is None:
-        msg = f"unknown message kind {kind!r:.20}"
-        raise FrameError(msg)
+        raise FrameError(_misfit(frame)) from broken
+    if parts[0] != PROTOCOL_VERSION or type(parts[1]) is not int or type(parts[0]) is not int:
+        raise FrameError(_misfit(frame))
     return decoder(parts)
+
+
+def _misfit(frame: bytes) -> str:
+    """What is wrong with a frame whose decoder cannot be told."""
+    try:
+        parts = _unpack(frame)
+    except Exception as broken:  # noqa: BLE001 - msgpack raises seven unrelated classes on bad bytes
+        return f"frame is not msgpack: {type(broken).__name__}"
+    if type(parts) is not list or len(parts) < len(HEADER):
+        return "a frame is an array that begins with its header"
+    if type(parts[0]) is not int or parts[0] != PROTOCOL_VERSION:
+        return f"protocol version {parts[0]!r:.20}, here {PROTOCOL_VERSION}"
+    return f"unknown message kind {parts[1]!r:.20}"
 
 
 _unpack = msgpack.unpackb

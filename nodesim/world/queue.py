@@ -37,7 +37,7 @@ class Queue:
 
     def __init__(self) -> None:
         self.near: list[Entry] = []
-        """The heap of what is due before `near_until_us`; empty only if `settle` was not called or nothing is left."""
+        """The heap of what is due before `near_until_us`, always the same list; empty until `settle` fills it."""
         self.near_until_us = 0
         self._later: dict[int, list[Entry]] = {}
         self._slots: list[int] = []
@@ -64,7 +64,7 @@ class Queue:
             slot = heapq.heappop(self._slots)
             self.near_until_us = (slot + 1) << SLOT_BITS
             # Timers that were cancelled or moved meanwhile are left behind here.
-            self.near = [
+            self.near[:] = [
                 entry
                 for entry in self._later.pop(slot)
                 if entry[4] != TIMER or entry[3].timers.get(entry[5]) == entry[2]

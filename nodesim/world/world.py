@@ -126,13 +126,13 @@ class World:
 
         With `take`, turns are handed to it instead of being taken here.
         """
-        queue, perform = self._queue, self.perform
+        near, settle, perform = self._queue.near, self._queue.settle, self.perform
         event: MachineEvent
-        while (queue.near or queue.settle()) and queue.near[0][0] <= until_us:
+        while (near or settle()) and near[0][0] <= until_us:
             if turns_max <= 0:
                 return False
             turns_max -= 1
-            now_us, origin, n, home, kind, payload, cause = heappop(queue.near)
+            now_us, origin, n, home, kind, payload, cause = heappop(near)
             self.now_us = now_us
             if kind == FRAME:
                 try:
@@ -193,15 +193,15 @@ class World:
         """Do what a turn ordered, in its order."""
         fresh = ""  # The record that the effect before this one wrote.
         for effect in effects:
-            if isinstance(effect, Send):
-                self._send(home, effect, cause, now_us)
-                fresh = ""
-            elif isinstance(effect, SetTimer):
+            if isinstance(effect, SetTimer):
                 home.count = count = home.count + 1
                 key, at_us = effect.key, effect.at_us
                 home.timers[key] = count
                 assert at_us >= now_us, f"{home.name} sets {key} into the past"
                 self._queue.push((at_us, home.name, count, home, TIMER, key, cause if effect.caused else fresh))
+            elif isinstance(effect, Send):
+                self._send(home, effect, cause, now_us)
+                fresh = ""
             elif isinstance(effect, CancelTimer):
                 home.timers.pop(effect.key, None)
             elif isinstance(effect, Record):
@@ -223,18 +223,7 @@ class World:
         channel = home.channels.get(destination) or self._open_channel(home, destination)
         link = channel.link
         if link.plain and not channel.held and kind not in _ENDINGS:
-            at_us = now_us + link.latency_us
-            receiver = channel.receiver
-            if receiver is None or at_us < channel.last_us:
-                self._post(home, channel, at_us, frame)
-                return
-            channel.last_us = at_us
-            home.count = count = home.count + 1
-            queue = self._queue
-            if at_us < queue.near_until_us:
-                heappush(queue.near, (at_us, home.name, count, receiver, FRAME, frame, ""))
-            else:
-                queue.push((at_us, home.name, count, receiver, FRAME, frame, ""))
+            self._post(home, channel, now_us + link.latency_us, frame)
             return
         if kind in _ENDINGS:
             channel.forget(connection)
@@ -261,8 +250,13 @@ class World:
             at_us = channel.last_us
         channel.last_us = at_us
         home.count = count = home.count + 1
-        if channel.receiver is not None:
-            self._queue.push((at_us, home.name, count, channel.receiver, FRAME, frame, ""))
+        receiver = channel.receiver
+        if receiver is not None:
+            entry = (at_us, home.name, count, receiver, FRAME, frame, "")
+            if at_us < self._queue.near_until_us:
+                heappush(self._queue.near, entry)
+            else:
+                self._queue.push(entry)
         else:
             self.outbox.append(Parcel(at_us, home.name, count, channel.destination, frame))
 

@@ -232,7 +232,6 @@ def test_8_3_4_when_the_other_two_fail_as_well_still_nothing_is_evicted(profile:
     timeline = run(profile, {"": FIVE}, steps, until_us=6 * MINUTE, toleration_seconds=20)
     assert len(timeline.marks()) == 5
     states = [change[1:] for change in timeline.zone_changes("")]
-    # The last two renew within one second of each other, but a pass may lie between them: four of five are Partial.
     assert states == [("Normal", 100), ("PartialDisruption", 0), ("FullDisruption", 0)]
     assert (timeline.grants(), timeline.deletions()) == ([], {})
 

@@ -6,6 +6,7 @@ The rates follow the state of each zone; when every zone is down the fault is ta
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Final
 
 import pytest
 
@@ -27,10 +28,13 @@ from tests.scenario.timeline import (
     step,
 )
 
-EARLY_CUT_US = 24 * SECOND
+EARLY_CUT_US: Final = 24 * SECOND
 """Kubelets that started together renew within 0.8 s of each other by then: one pass saw them all last."""
-EXCLUDED = {"node.kubernetes.io/exclude-disruption": ""}
-MANY = names("a", 51)
+CUT_B_US: Final = 2 * MINUTE
+HEAL_B_US: Final = 5 * MINUTE
+EXCLUDED: Final = {"node.kubernetes.io/exclude-disruption": ""}
+A, B = names("a", 4), names("b", 4)
+MANY: Final = names("a", 51)
 
 
 def assert_steps(instants: list[int], step_us: int) -> None:
@@ -95,10 +99,6 @@ def test_8_4_thirty_of_fifty_one_in_several_passes(profile: str) -> None:
 
 
 # --- 8.5, 8.6: zones ------------------------------------------------------------------------------------------------
-
-A, B = names("a", 4), names("b", 4)
-CUT_B_US = 2 * MINUTE
-HEAL_B_US = 5 * MINUTE
 
 
 @pytest.mark.parametrize("profile", BOTH)
