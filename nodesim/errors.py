@@ -1,6 +1,6 @@
 """What can go wrong, and with which exit code does the command end?
 
-One registry of exit codes; `docs/cli.md` prints it.  Errors that a user can cause carry a text that says what was
+One registry of exit codes; `nodesim --help` prints it.  Errors that a user can cause carry a text that says what was
 wrong, where, and what to do; everything else is a bug and ends with 70.
 """
 

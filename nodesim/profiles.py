@@ -1,6 +1,6 @@
 """What differs between the Kubernetes versions that nodesim models, and which settings can a scenario override?
 
-A profile is a set of named switches, each one difference (`docs/fidelity.md` tells their sources).  Settings carry the
+A profile is a set of named switches, each one difference, with its source beside it.  Settings carry the
 components' real option names, so `settings: {nodeMonitorGracePeriod: 40s}` is `--node-monitor-grace-period=40s`.
 """
 
