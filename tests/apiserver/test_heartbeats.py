@@ -1,4 +1,4 @@
-"""The short path of lease renewals does what the long one would."""
+"""A renewal in its shortest form does what the PUT of the whole lease would do."""
 
 from __future__ import annotations
 
@@ -6,114 +6,155 @@ import copy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nodesim.machine import Send
-from nodesim.messages import Dial, Done, Failure, Update, Watch, WatchEvent
+from nodesim.messages import Create, Dial, Done, Failure, Renew, Renewed, Update, Watch, WatchEvent
 from nodesim.objects import Document, decode_document, encode_document
 from nodesim.units import SECOND
-from tests.apiserver.cluster import Cluster, lease, put
+from tests.apiserver.cluster import Cluster, lease
+
+SPACE = "kube-node-lease"
 
 
-def _cluster(*, heartbeats: bool = False) -> tuple[Cluster, Document]:
-    """A cluster with one lease that one client watches; with heartbeats recorded the short path is not taken."""
+def _cluster(*, heartbeats: bool = False, renewed: bool = True) -> tuple[Cluster, Document]:
+    """A cluster with one lease, watched briefly (77) and in full (78); the lease as it is stored."""
     cluster = Cluster(heartbeats=heartbeats)
     cluster.frame("node-controller", Dial())
-    cluster.frame("node-controller", Watch("leases", "", "", "", ""), 77)
+    cluster.frame("node-controller", Watch("leases", SPACE, "", "", "", brief=True), 77)
+    cluster.frame("node-controller", Watch("leases", SPACE, "", "", ""), 78)
     owned = lease()
     owned["metadata"]["ownerReferences"] = [{"apiVersion": "v1", "kind": "Node", "name": "n1", "uid": "u"}]
-    made = cluster.create("leases", owned, client="node/n1")
+    if renewed:
+        owned["spec"]["renewTime"] = 5
+    else:
+        owned["spec"].pop("renewTime", None)
+    made = cluster.ok(Create("leases", SPACE, encode_document(owned)), "node/n1")
     cluster.now_us += 10 * SECOND
     return cluster, made
 
 
-def test_a_renewal_is_answered_and_told() -> None:
-    """A brief answer with the new version, one event with the whole lease, nothing else."""
-    cluster, made = _cluster()
-    made["spec"]["renewTime"] = cluster.now_us
-    answer = cluster.call(put("leases", made, brief=True), "node/n1")
-    version = str(cluster.now_us * 1000)
-    assert answer == Done(200, b"", version)
-    made["metadata"]["resourceVersion"] = version
-    told = cluster.effects[1]
-    assert isinstance(told, Send)
-    assert told == Send("node-controller", WatchEvent("MODIFIED", encode_document(made)), 0, 77, 1)
-    assert len(cluster.effects) == 2
-    assert cluster.get("leases", "n1", "kube-node-lease") == made
+def _renew(made: Document, renew_us: int, **other: str) -> Renew:
+    """The shortest form; `other` overrides name, uid or resource_version."""
+    metadata = made["metadata"]
+    fields = {"name": metadata["name"], "uid": metadata["uid"], "resource_version": metadata["resourceVersion"]}
+    fields |= other
+    return Renew(SPACE, fields["name"], fields["uid"], fields["resource_version"], renew_us)
 
 
-def _renewed(document: Document, **changes: Any) -> Document:
-    made = copy.deepcopy(document)
-    made["spec"] |= {"renewTime": 99, **changes}
-    return made
+def _put(made: Document, renew_us: int, **other: str) -> Update:
+    """The same as a PUT of the whole document."""
+    whole = copy.deepcopy(made)
+    whole["spec"]["renewTime"] = renew_us
+    whole["metadata"]["name"] = name = other.get("name", whole["metadata"]["name"])
+    whole["metadata"]["uid"] = other.get("uid", whole["metadata"]["uid"])
+    whole["metadata"]["resourceVersion"] = other.get("resource_version", whole["metadata"]["resourceVersion"])
+    return Update("leases", SPACE, name, "", encode_document(whole), brief=True)
 
 
-def _metadata(document: Document, **changes: Any) -> Document:
-    made = _renewed(document)
-    made["metadata"] |= changes
-    return made
+def _told(cluster: Cluster) -> list[Any]:
+    """(watch, what it says of the lease: version and renewTime) of the last call's events."""
+    told: list[Any] = []
+    for effect in cluster.effects:
+        if isinstance(effect, Send) and isinstance(effect.message, Renewed):
+            told.append((effect.in_reply_to, effect.message.resource_version, effect.message.renew_us))
+        elif isinstance(effect, Send) and isinstance(effect.message, WatchEvent):
+            document = decode_document(effect.message.document)
+            version, renew_us = document["metadata"]["resourceVersion"], document["spec"].get("renewTime")
+            told.append((effect.in_reply_to, version, renew_us))
+    return told
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda made: made,
-        _renewed,
-        lambda made: _renewed(made, leaseDurationSeconds=20),
-        lambda made: _renewed(made, leaseDurationSeconds=0),
-        lambda made: _renewed(made, renewTime="soon"),
-        lambda made: _renewed(made, renewTime=None),
-        lambda made: {**made, "spec": None},
-        lambda made: {**made, "kind": "Node"},
-        lambda made: _metadata(made, resourceVersion="1"),
-        lambda made: _metadata(made, uid="other"),
-        lambda made: _metadata(made, name="n2"),
-        lambda made: _metadata(made, labels={"a": "b"}),
-        lambda made: _metadata(made, ownerReferences=None),
-        lambda made: _metadata(made, creationTimestamp=5),
-    ],
-)
-def test_both_paths_answer_alike(change: Any) -> None:
-    """Renewals, changes of other fields and faults: same answer, same stored lease, same events."""
+CASES: dict[str, tuple[int, dict[str, str]]] = {
+    "the stored version": (99, {}),
+    "the same renewTime": (5, {}),
+    "an earlier renewTime": (1, {}),
+    "a negative renewTime": (-7, {}),
+    "a huge renewTime": (2**62, {}),
+    "a stale version": (99, {"resource_version": "1"}),
+    "no version": (99, {"resource_version": ""}),
+    "no number as version": (99, {"resource_version": "x"}),
+    "another uid": (99, {"uid": "other"}),
+    "a lease that is not there": (99, {"name": "n2"}),
+}
+
+
+@pytest.mark.parametrize("heartbeats", [False, True])
+@pytest.mark.parametrize("renewed", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_a_renewal_and_the_put_of_the_whole_lease_do_the_same(case: str, renewed: bool, heartbeats: bool) -> None:
+    """Same answer, same stored lease, same news for brief and full watchers, same counters."""
+    renew_us, other = CASES[case]
     outcomes = []
-    for heartbeats in (False, True):
-        cluster, made = _cluster(heartbeats=heartbeats)
-        body = encode_document(change(made))
-        answer = cluster.call(Update("leases", "kube-node-lease", "n1", "", body), "node/n1")
-        stored = cluster.get("leases", "n1", "kube-node-lease")
-        plain = (decode_document(answer.document), answer.code) if isinstance(answer, Done) else answer
-        events = cluster.events[("node-controller", 77)]
-        outcomes.append((plain, stored, type(stored["spec"]["leaseDurationSeconds"]), events, cluster.server.renewals))
+    for make in (_renew, _put):
+        cluster, made = _cluster(heartbeats=heartbeats, renewed=renewed)
+        answer = cluster.call(make(made, renew_us, **other), "node/n1")
+        told = _told(cluster)
+        late = cluster.watch("leases", "metadata.name=n1", version=made["metadata"]["resourceVersion"])
+        server = cluster.server
+        outcomes.append((answer, told, cluster.get("leases", "n1", SPACE), cluster.documents(late), server.renewals))
     assert outcomes[0] == outcomes[1]
 
 
-def test_an_equal_number_of_another_type_is_not_stored() -> None:
-    """40.0 in a renewal passes as 40, and 40 is what stays."""
+def test_a_brief_watcher_hears_only_what_is_new_and_a_full_one_the_whole_lease() -> None:
+    """Both of one renewal; nothing else is sent but the brief answer."""
     cluster, made = _cluster()
-    after = cluster.update("leases", _renewed(made, leaseDurationSeconds=40.0))
-    assert type(after["spec"]["leaseDurationSeconds"]) is int
-    assert after["spec"]["renewTime"] == 99
+    answer = cluster.call(_renew(made, 99), "node/n1")
+    version = str(cluster.now_us * 1000)
+    assert answer == Done(200, b"", version)
+    whole = copy.deepcopy(made)
+    whole["metadata"]["resourceVersion"], whole["spec"]["renewTime"] = version, 99
+    news = [effect.message for effect in cluster.effects if isinstance(effect, Send)][1:]
+    assert news == [Renewed(SPACE, "n1", version, 99), WatchEvent("MODIFIED", encode_document(whole))]
+    assert cluster.get("leases", "n1", SPACE) == whole
+    assert cluster.server.renewals == 1
 
 
-def test_a_broken_renewal_is_a_bad_request() -> None:
-    """Bytes that are no document, and a lease that is not there."""
+def test_another_change_is_told_whole_to_brief_watchers_too() -> None:
+    """Only a renewal is brief."""
+    cluster, made = _cluster()
+    made["spec"]["leaseDurationSeconds"] = 20
+    cluster.update("leases", made)
+    assert all(isinstance(e.message, WatchEvent) for e in cluster.effects[1:] if isinstance(e, Send))
+
+
+def test_a_broken_lease_is_a_bad_request() -> None:
+    """Bytes that are no document."""
     cluster, _ = _cluster()
-    broken = cluster.call(Update("leases", "kube-node-lease", "n1", "", b"\xc1", True))
+    broken = cluster.call(Update("leases", SPACE, "n1", "", b"\xc1", True))
     assert isinstance(broken, Failure)
     assert broken.code == 400
-    assert cluster.call(put("leases", lease("n2"), brief=True)).code == 201
-    assert cluster.call(put("leases", lease("n3"), "status", brief=True)).code == 404
 
 
-def test_late_watches_hear_of_renewals() -> None:
-    """The history has each of them whole, though their documents are forgotten."""
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 50)), max_size=12))
+def test_any_mix_of_renewals_and_updates_replays_to_what_is_stored(steps: list[tuple[bool, int]]) -> None:
+    """A cache kept by brief news, one kept by whole leases, and a late watch all end at the store's lease."""
     cluster, made = _cluster()
     first = made["metadata"]["resourceVersion"]
-    for at_us in (1, 2, 3):
-        made["spec"]["renewTime"] = at_us
+    brief = full = copy.deepcopy(made)
+    for short, value in steps:
         cluster.now_us += SECOND
-        made = cluster.update("leases", made)
-    plain = cluster.watch("leases", version=first)
-    named = cluster.watch("leases", "metadata.name=n1", "x!=y", version=first)
-    for watch in (plain, named):
-        assert cluster.heard(watch) == [("MODIFIED", "n1")] * 3
-        assert [document["spec"]["renewTime"] for document in cluster.documents(watch)] == [1, 2, 3]
+        current = cluster.get("leases", "n1", SPACE)
+        if short:
+            cluster.call(_renew(current, value), "node/n1")
+        else:
+            current["spec"]["leaseDurationSeconds"] = 40 + value
+            cluster.update("leases", current)
+        for effect in cluster.effects:
+            if not isinstance(effect, Send):
+                continue
+            message = effect.message
+            if isinstance(message, Renewed):
+                brief = copy.deepcopy(brief)
+                brief["metadata"]["resourceVersion"] = message.resource_version
+                brief["spec"]["renewTime"] = message.renew_us
+            elif isinstance(message, WatchEvent) and effect.in_reply_to == 77:
+                brief = decode_document(message.document)
+            elif isinstance(message, WatchEvent) and effect.in_reply_to == 78:
+                full = decode_document(message.document)
+    stored = cluster.get("leases", "n1", SPACE)
+    assert brief == stored
+    assert full == stored
+    late = cluster.documents(cluster.watch("leases", version=first))
+    assert (late[-1] if late else made) == stored
