@@ -30,6 +30,7 @@ from nodesim.messages import (
     Listed,
     Ping,
     Pong,
+    Renewed,
     Reset,
     Watch,
     WatchEvent,
@@ -239,6 +240,31 @@ def test_a_cache_is_listed_then_watched() -> None:
         Changed("nodes", "w0", "4", "7"),
         Changed("nodes", "w1", "5", None),
     ]
+
+
+def test_a_renewal_reaches_the_program_by_its_port_and_moves_the_version_on() -> None:
+    """On a brief watch `Renewed` calls the port instead of telling a change; of an unknown lease it says nothing."""
+    heard: list[tuple[str, int]] = []
+    spec = WatchSpec("leases", dict, namespace="s", renewed=lambda name, renew_us: heard.append((name, renew_us)))
+    machine, program = client(spec)
+    machine.handle(Started(), 0)
+    machine.handle(frame(Accept()), 1000)
+    lease = encode_document({"kind": "Lease", "metadata": {"name": "w0", "namespace": "s", "resourceVersion": "4"}})
+    effects = machine.handle(frame(Listed((lease,), "5"), in_reply_to=1), 2000)
+    assert sends(effects) == [Watch("leases", "s", "", "", "5", brief=True)]
+    machine.handle(frame(Done(200, b"", "5"), in_reply_to=2), 3000)
+    told = len(program.heard)
+    machine.handle(frame(Renewed("s", "w0", "7", 99), in_reply_to=2), 4000)
+    machine.handle(frame(Renewed("s", "w9", "8", 99), in_reply_to=2), 5000)
+    assert heard == [("w0", 99)]
+    assert len(program.heard) == told
+    effects = machine.handle(frame(Reset()), 10 * SECOND)
+    (timer,) = [effect for effect in effects if isinstance(effect, SetTimer)]
+    machine.handle(TimerFired(timer.key), timer.at_us)
+    machine.handle(frame(Accept(), 2), timer.at_us)
+    same = encode_document({"kind": "Lease", "metadata": {"name": "w0", "namespace": "s", "resourceVersion": "7"}})
+    machine.handle(frame(Listed((same,), "9"), 2, in_reply_to=3), timer.at_us)
+    assert len(program.heard) == told  # The version that the renewal brought is the one that the list shows.
 
 
 def test_a_broken_watch_lists_again_after_a_backoff_and_tells_only_differences() -> None:
