@@ -23,7 +23,7 @@ from nodesim.scenario.faults import ScenarioError
 from nodesim.scenario.load import load_scenario
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.runner import Run
-from nodesim.scenario.spec import Scenario
+from nodesim.spec import Scenario
 from nodesim.trace.writer import trace_lines
 from nodesim.units import SECOND
 from nodesim.world import spare_the_collector

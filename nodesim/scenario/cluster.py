@@ -18,8 +18,8 @@ from nodesim.profiles import PROFILES, Settings
 from nodesim.scenario.operator import Operator
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import OPERATOR, SCENARIO, Plan
-from nodesim.scenario.spec import Scenario
 from nodesim.scheduler import Scheduler
+from nodesim.spec import Scenario
 from nodesim.streams import Streams
 from nodesim.units import MILLISECOND
 from nodesim.world import World

@@ -10,9 +10,9 @@ from typing import Final, cast
 
 from nodesim.scenario.faults import clip
 from nodesim.scenario.reading import Cursor, open_fields
-from nodesim.scenario.spec import Comparison, Operator
 from nodesim.scenario.yamlscalars import INT_MAX
 from nodesim.scenario.yamltree import ScalarTree
+from nodesim.spec import Comparison, Operator
 from nodesim.units import format_duration, parse_duration, quantity_milli, quantity_units
 
 DURATION_FORM: Final = "a duration such as 5m30s, 250ms or 1h"

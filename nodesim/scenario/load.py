@@ -29,9 +29,9 @@ from nodesim.scenario.read_nodes import read_nodes
 from nodesim.scenario.read_settings import read_containers, read_network, read_settings
 from nodesim.scenario.read_steps import StepReader
 from nodesim.scenario.reading import Cursor, Fields, choice, fields, integer, text
-from nodesim.scenario.spec import NetworkSpec, Scenario, Step
 from nodesim.scenario.targets import Cluster
 from nodesim.scenario.yamltree import parse_documents
+from nodesim.spec import NetworkSpec, Scenario, Step
 from nodesim.units import HOUR, MINUTE
 
 API_VERSION: Final = "nodesim.dev/v1alpha1"

@@ -20,7 +20,7 @@ from nodesim.client import WatchSpec
 from nodesim.machine import Answered, Call, ProgramEffect, ProgramEvent, Record, Started, Told
 from nodesim.messages import Create, Delete, Get, Patch, Request
 from nodesim.objects import Document, encode_document, parse_taint
-from nodesim.scenario.spec import Step
+from nodesim.spec import Step
 
 TAINT_TRIES_MAX = 5
 """How often a taint is written again after a conflict."""

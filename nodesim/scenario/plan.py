@@ -15,7 +15,7 @@ import attrs
 from nodesim.kubelet import KillKubelet, PowerOff, PowerOn, StartKubelet
 from nodesim.machine import Told
 from nodesim.net import WAYS, LinkChange, Way
-from nodesim.scenario.spec import LinkRule, NodeSpec, Scenario, Step, Target
+from nodesim.spec import LinkRule, NodeSpec, Scenario, Step, Target
 from nodesim.trace.records import TraceRecord
 
 SCENARIO: Final = "scenario"

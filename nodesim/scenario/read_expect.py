@@ -10,9 +10,9 @@ from nodesim.scenario.figures import duration, positive_duration
 from nodesim.scenario.flow import one_line
 from nodesim.scenario.read_subjects import SUBJECT_FORM, SUBJECT_KEYS, read_subjects
 from nodesim.scenario.reading import Cursor, Fields, boolean, choice, fields, items
-from nodesim.scenario.spec import Expectation, Subject
 from nodesim.scenario.targets import Cluster
 from nodesim.scenario.yamltree import ListTree
+from nodesim.spec import Expectation, Subject
 from nodesim.units import format_duration
 
 WHEN: Final = ("at", "within", "by", "always", "never", "eventually", "stableFor")

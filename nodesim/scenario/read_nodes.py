@@ -21,9 +21,9 @@ from nodesim.scenario.names import (
     taint_as_document,
 )
 from nodesim.scenario.reading import Cursor, choice, fields, integer, items, text
-from nodesim.scenario.spec import NodeSpec
 from nodesim.scenario.targets import Cluster, Group
 from nodesim.scenario.yamltree import MapTree
+from nodesim.spec import NodeSpec
 
 NODES_MAX: Final = 100_000
 """More nodes than this are not run one by one."""

@@ -10,9 +10,9 @@ from nodesim.profiles import SETTING_NAMES
 from nodesim.scenario.figures import DURATION_FORM, decimal, duration, percent_ppm, positive_duration
 from nodesim.scenario.names import labels
 from nodesim.scenario.reading import Cursor, fields, integer, items, text
-from nodesim.scenario.spec import ContainerRule, LinkRule, NetworkSpec
 from nodesim.scenario.targets import Cluster, read_end
 from nodesim.scenario.yamltree import ScalarTree
+from nodesim.spec import ContainerRule, LinkRule, NetworkSpec
 from nodesim.units import MILLISECOND
 
 PERIOD_MIN_US: Final = 100 * MILLISECOND

@@ -16,8 +16,8 @@ from nodesim.scenario.flow import one_line
 from nodesim.scenario.manifests import Manifests
 from nodesim.scenario.names import TAINT_FORM, label_key, label_name, labels, object_name, taint
 from nodesim.scenario.reading import Cursor, Fields, boolean, choice, fields, integer, items, open_fields, unknown_key
-from nodesim.scenario.spec import CutMode, Direction, ObjectName, Step, StepVerb
 from nodesim.scenario.targets import TARGET_KEYS, TARGET_LATER, Cluster, read_target
+from nodesim.spec import CutMode, Direction, ObjectName, Step, StepVerb
 from nodesim.units import format_duration
 from nodesim.values import value
 

@@ -13,9 +13,9 @@ from nodesim.scenario.faults import clip, suggestion
 from nodesim.scenario.figures import comparison
 from nodesim.scenario.names import LABELS_FORM, label_name, labels, object_name, taint
 from nodesim.scenario.reading import Cursor, Fields, boolean, fields, open_fields, text, unknown_key
-from nodesim.scenario.spec import Subject
 from nodesim.scenario.targets import Cluster, node_reference
 from nodesim.scenario.yamltree import Entry, MapTree, ScalarTree, Tree
+from nodesim.spec import Subject
 from nodesim.values import value
 
 WHO: Final = ("node", "pod", "pods", "event", "ledger", "invariant")

@@ -9,7 +9,7 @@ import attrs
 from nodesim.errors import ExitCode
 from nodesim.expect import Verdict
 from nodesim.ledger import Ledger
-from nodesim.scenario.spec import Scenario
+from nodesim.spec import Scenario
 from nodesim.trace.evidence import Evidence
 from nodesim.trace.records import TraceRecord
 from nodesim.units import seconds

@@ -21,7 +21,7 @@ from nodesim.scenario.cluster import Cluster, build
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import Plan, plan_of
 from nodesim.scenario.result import RunResult
-from nodesim.scenario.spec import Scenario
+from nodesim.spec import Scenario
 from nodesim.trace.evidence import Evidence
 from nodesim.trace.records import TraceRecord, digest, order
 from nodesim.units import SECOND

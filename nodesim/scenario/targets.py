@@ -12,8 +12,8 @@ from typing import Any, Final
 from nodesim.scenario.faults import clip, suggestion
 from nodesim.scenario.names import LABELS_FORM, labels, object_name
 from nodesim.scenario.reading import Cursor, Fields, fields, items, text
-from nodesim.scenario.spec import NodeSpec, Target
 from nodesim.scenario.yamltree import ListTree, ScalarTree
+from nodesim.spec import NodeSpec, Target
 from nodesim.values import value
 
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"

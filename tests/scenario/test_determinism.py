@@ -17,7 +17,7 @@ from nodesim.scenario.load import load_scenario
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.result import RunResult
 from nodesim.scenario.runner import run_scenario
-from nodesim.scenario.spec import NodeSpec
+from nodesim.spec import NodeSpec
 from nodesim.trace.records import line_of
 
 FOLDER: Final = Path(__file__).parent.parent.parent / "scenarios"

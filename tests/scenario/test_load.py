@@ -10,7 +10,7 @@ import pytest
 from nodesim.objects import check_plain
 from nodesim.scenario.faults import ScenarioError
 from nodesim.scenario.load import load_scenario
-from nodesim.scenario.spec import (
+from nodesim.spec import (
     Comparison,
     ContainerRule,
     Expectation,

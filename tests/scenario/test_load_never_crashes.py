@@ -14,7 +14,7 @@ from nodesim.scenario.faults import ScenarioError
 from nodesim.scenario.load import SPEC_KEYS, load_scenario
 from nodesim.scenario.read_expect import EXPECT_KEYS
 from nodesim.scenario.read_steps import VERBS
-from nodesim.scenario.spec import Scenario
+from nodesim.spec import Scenario
 
 FLAGSHIP = (Path(__file__).parent.parent.parent / "scenarios" / "partition-evicts.yaml").read_text()
 PIECES = (

@@ -15,8 +15,8 @@ from nodesim.scenario.read_expect import EXPECT_KEYS
 from nodesim.scenario.read_nodes import NODE_KEYS
 from nodesim.scenario.read_settings import CONTAINER_KEYS, LINK_KEYS
 from nodesim.scenario.read_steps import OBJECTS, VERBS
-from nodesim.scenario.spec import ContainerRule
 from nodesim.scenario.yamltree import VALUES_MAX
+from nodesim.spec import ContainerRule
 from nodesim.units import MINUTE, SECOND
 from tests.scenario.test_load import EXAMPLE, HEAD, POD, faults, load
 

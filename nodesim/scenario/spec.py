@@ -1,3 +1,0 @@
-"""Moved."""
-
-from nodesim.spec import *  # noqa
