@@ -101,3 +101,50 @@ def test_one_more_node_leaves_the_draws_of_the_others_as_they_were() -> None:
     assert len(before) > 1000
     assert [draw for draw in after if "late-comer" not in draw[0]] == before
     assert any("late-comer" in draw[0] for draw in after)
+
+
+TWO_ZONES = """\
+apiVersion: nodesim.dev/v1alpha1
+kind: Scenario
+metadata: {name: two-zones}
+spec:
+  duration: 16m
+  nodes:
+    - {name: a, count: 3, labels: {topology.kubernetes.io/zone: a}}
+    - {name: b, count: 3, labels: {topology.kubernetes.io/zone: b}}
+  steps:
+    - {at: 1m, cut: {zone: a}}
+    - {at: 3m, cut: {zone: b}}
+    - {at: 12m, heal: {nodes: [b-0]}}
+    - {at: 14m, heal: {zone: a}}
+"""
+NEVER_POSTING = """\
+apiVersion: nodesim.dev/v1alpha1
+kind: Scenario
+metadata: {name: never-posting}
+spec:
+  duration: 5m
+  nodes: [{name: worker, count: 3}]
+  manifests:
+    - {apiVersion: v1, kind: Node, metadata: {name: ghosty}}
+    - apiVersion: v1
+      kind: Pod
+      metadata: {name: on-ghosty}
+      spec: {nodeName: ghosty, containers: [{name: c, image: a}]}
+  steps:
+    - {at: 1m, taint: {nodes: [ghosty], taint: "a:NoExecute"}}
+    - {at: 2m, delete: {node: {name: ghosty}}}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+@pytest.mark.parametrize("text", [TWO_ZONES, NEVER_POSTING], ids=["two zones fail", "a node that never posts"])
+def test_a_tick_that_is_not_taken_leaves_no_trace_in_the_causes(text: str, profile: str, tmp_path: Path) -> None:
+    """The controller's rhythm has no cause, whichever of its turns set the timer last."""
+    path = tmp_path / "scenario.yaml"
+    path.write_text(text)
+    scenario = load_scenario(path, profile=profile)
+    base = run_scenario(scenario)
+    same(base, run_scenario(scenario, RunOptions(skip_quiet=False)))
+    same(base, run_scenario(scenario, RunOptions(skip_quiet=False, in_tasks=True, worlds=3)))

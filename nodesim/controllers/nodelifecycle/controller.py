@@ -182,4 +182,5 @@ class NodeLifecycleController:
         if wanted_us == self._tick_us:
             return
         self._tick_us = wanted_us
-        out.append(CancelTimer("tick") if wanted_us is None else SetTimer("tick", wanted_us))
+        # Before all else: behind a record the timer would take it as its cause, and a tick is nobody's consequence.
+        out.insert(0, CancelTimer("tick") if wanted_us is None else SetTimer("tick", wanted_us))
