@@ -43,11 +43,14 @@ from nodesim.messages import (
     Update,
     Watch,
 )
+from nodesim.objects.documents import DOCUMENT_BYTES_MAX
 from nodesim.profiles import Profile, Settings
 
 _VERBS = {Create: "create", Update: "update", Renew: "update", Patch: "patch", Bind: "bind", Delete: "delete"}
 _LEASES = BY_PLURAL["leases"]
 _KUBELETS = "node/"
+_RENEWABLE_BYTES_MAX = DOCUMENT_BYTES_MAX - 64
+"""A lease no larger than this stays below the limit with any renewTime and resourceVersion."""
 
 
 class ApiServer:
@@ -227,17 +230,26 @@ class ApiServer:
         leases = self._leases
         key = (request.namespace, request.name)
         old = leases.get(key)
-        if old is None or (old.text or str(old.version)) != request.resource_version or self._record_heartbeats:
+        if old is None or (old.text or str(old.version)) != request.resource_version:
             return self._publish(frame, self._writes.renew(request, now_us), now_us)
         base = old.base or old
         before = base.document  # Every heartbeat of this lease stands on it, so it stays parsed.
         renewed_us = old.renew_us if old.base is not None else before["spec"].get("renewTime")
-        if before["metadata"]["uid"] != request.uid or renewed_us == request.renew_us or renewed_us is None:
+        if (
+            before["metadata"]["uid"] != request.uid
+            or renewed_us == request.renew_us
+            or len(base.packed) > _RENEWABLE_BYTES_MAX
+        ):
             return self._publish(frame, self._writes.renew(request, now_us), now_us)
         new = self._store.renew(leases, key, old, request.renew_us, now_us)
         self.renewals += 1
+        change = Change("MODIFIED", new, old)
         effects: list[MachineEffect] = [Send(frame.source, Done(200, b"", new.text), 0, frame.id, frame.connection)]
-        self.watch_events += self._watches.publish(_LEASES, Change("MODIFIED", new, old), now_us, effects)
+        if self._record_heartbeats:
+            record = record_of(_LEASES, change, frame.source, "update", heartbeats=True)
+            assert record is not None
+            effects.insert(0, record)
+        self.watch_events += self._watches.publish(_LEASES, change, now_us, effects)
         return effects
 
 

@@ -66,7 +66,10 @@ class Stored:
     def document(self) -> Document:
         """The document; nobody may change it."""
         if self.parsed is None:
-            self.parsed = self._rebuilt() if self.wire is None else decode_document(self.wire)
+            if self.base is not None:
+                return self._rebuilt()  # Not kept: the history holds thousands of heartbeats, and few are ever read.
+            assert self.wire is not None
+            self.parsed = decode_document(self.wire)
         return self.parsed
 
     @property

@@ -70,18 +70,17 @@ class Writes:
 
     def renew(self, request: Renew, now_us: int) -> Outcome | Failure:
         """PUT of a lease that is the stored one but for renewTime, version and uid of the request."""
-        old = self._store.get(BY_PLURAL["leases"], request.namespace, request.name)
-        before: Document = {} if old is None else old.document
+        resource = find_one("leases", request.namespace, request.name)
+        if isinstance(resource, Failure):
+            return resource
+        old = self._store.get(resource, request.namespace, request.name)
+        if old is None:  # Without a uid, too: a renewal does not say what it would create.
+            return failures.uid_precondition(resource, request.name, request.uid, "")
+        before = old.document
         document = {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
             **before,
-            "metadata": {
-                **before.get("metadata", {"name": request.name, "namespace": request.namespace}),
-                "uid": request.uid,
-                "resourceVersion": request.resource_version,
-            },
-            "spec": {**before.get("spec", {}), "renewTime": request.renew_us},
+            "metadata": {**before["metadata"], "uid": request.uid, "resourceVersion": request.resource_version},
+            "spec": {**before["spec"], "renewTime": request.renew_us},
         }
         put = Update("leases", request.namespace, request.name, "", encode_document(document), brief=True)
         return self.update(put, now_us)

@@ -19,6 +19,8 @@ from nodesim.messages import (
     Listed,
     Message,
     Patch,
+    Renew,
+    Renewed,
     Update,
     Watch,
     WatchEvent,
@@ -39,6 +41,8 @@ class Cluster:
         self.effects: list[MachineEffect] = []
         self.events: dict[tuple[str, int], list[tuple[str, Document]]] = {}
         """(client, id of the watch) -> what it heard."""
+        self.told: dict[tuple[str, int], list[WatchEvent | Renewed]] = {}
+        """(client, id of the watch) -> the messages that told it, renewals in brief among them."""
         self._ids = 0
         self._dialed: list[str] = []
 
@@ -46,9 +50,12 @@ class Cluster:
         """One frame as it is; what it led to."""
         self.effects = self.server.handle(Frame(client, id_, 0, connection, message), self.now_us)
         for effect in self.effects:
-            if isinstance(effect, Send) and isinstance(effect.message, WatchEvent):
-                heard = self.events.setdefault((effect.destination, effect.in_reply_to), [])
-                heard.append((effect.message.type, decode_document(effect.message.document)))
+            if isinstance(effect, Send) and isinstance(effect.message, WatchEvent | Renewed):
+                watch = (effect.destination, effect.in_reply_to)
+                self.told.setdefault(watch, []).append(effect.message)
+                if isinstance(effect.message, WatchEvent):
+                    heard = self.events.setdefault(watch, [])
+                    heard.append((effect.message.type, decode_document(effect.message.document)))
         return self.effects
 
     def call(self, message: Message, client: str = OPERATOR) -> Any:
@@ -62,7 +69,7 @@ class Cluster:
             for effect in self.frame(client, message, self._ids)
             if isinstance(effect, Send)
             and effect.in_reply_to == self._ids
-            and not isinstance(effect.message, WatchEvent)
+            and not isinstance(effect.message, WatchEvent | Renewed)
         ]
         assert len(answers) == 1
         return answers[0]
@@ -123,10 +130,19 @@ class Cluster:
         assert isinstance(answer, Listed), answer
         return [decode_document(packed) for packed in answer.documents]
 
-    def watch(self, resource: str, fields: str = "", labels: str = "", version: str = "", namespace: str = "") -> int:
+    def watch(
+        self,
+        resource: str,
+        fields: str = "",
+        labels: str = "",
+        version: str = "",
+        namespace: str = "",
+        *,
+        brief: bool = False,
+    ) -> int:
         """WATCH by a client of its own; its number, for `heard`."""
         client = f"watcher-{self._ids + 1}"
-        assert isinstance(self.call(Watch(resource, namespace, fields, labels, version), client), Done)
+        assert isinstance(self.call(Watch(resource, namespace, fields, labels, version, brief), client), Done)
         return self._ids
 
     def heard(self, watch: int) -> list[tuple[str, str]]:
@@ -138,6 +154,10 @@ class Cluster:
         """The documents of the events of a watch so far."""
         return [document for _, document in self.events.get((f"watcher-{watch}", watch), [])]
 
+    def messages(self, watch: int) -> list[WatchEvent | Renewed]:
+        """The messages that a watch got so far."""
+        return self.told.get((f"watcher-{watch}", watch), [])
+
     def records(self) -> list[Record]:
         """The records of the last frame."""
         return [effect for effect in self.effects if isinstance(effect, Record)]
@@ -148,6 +168,23 @@ def put(resource: str, document: Document, subresource: str = "", *, brief: bool
     metadata = document["metadata"]
     namespace = metadata.get("namespace", "")
     return Update(resource, namespace, metadata["name"], subresource, encode_document(document), brief)
+
+
+def renewal(document: Document, renew_us: int) -> Renew:
+    """The short form of the PUT of this lease with another renewTime."""
+    metadata = document["metadata"]
+    return Renew(metadata["namespace"], metadata["name"], metadata["uid"], metadata["resourceVersion"], renew_us)
+
+
+def after(known: Document, event: Renewed) -> Document:
+    """What a client that knows a lease makes of the news that only its renewTime is new."""
+    metadata = known["metadata"]
+    assert (event.namespace, event.name) == (metadata["namespace"], metadata["name"])
+    return {
+        **known,
+        "metadata": {**metadata, "resourceVersion": event.resource_version},
+        "spec": {**known["spec"], "renewTime": event.renew_us},
+    }
 
 
 def node(name: str = "n1", **spec: Any) -> Document:
