@@ -98,7 +98,7 @@ class Renew:
     """Renew a lease: the PUT of an object that is the stored one but for `spec.renewTime`, in its shortest form.
 
     It does what `Update(..., brief=True)` with that whole document does: `resource_version` must be the stored one,
-    `uid` must match, and the answer carries only the new resourceVersion.  Heartbeats are nearly all there is in a
+    `uid` (if any) must match, and the answer carries only the new resourceVersion.  Heartbeats are nearly all there is in a
     quiet cluster, and this is a third of their cost.
     """
 
@@ -147,8 +147,8 @@ class Delete:
 class Watch:
     """Hear of every change after `resource_version`; answered by `Done`, then by `WatchEvent` for each change.
 
-    A version older than the server remembers is answered with `Failure` 410 Expired.  With `brief` a lease of which
-    only renewTime is new is told by `Renewed` instead of the whole object.
+    A version older than the server remembers is answered with `Failure` 410 Expired.  With `brief`, and
+    without selectors, a lease that was renewed by `Renew` is told by `Renewed` instead of the whole object.
     """
 
     resource: str

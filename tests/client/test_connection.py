@@ -200,7 +200,7 @@ def test_frames_of_an_old_connection_are_answered_with_a_reset() -> None:
 
 
 def test_a_dying_process_closes_its_connection_and_says_nothing_more() -> None:
-    """Shutdown sends Close, cancels the client's timers, and the number of the next connection goes on."""
+    """Shutdown sends Close, and the number of the next connection goes on."""
     machine, program = client(WatchSpec("nodes", dict))
     machine.handle(Started(), 0)
     machine.handle(frame(Accept()), 1000)
