@@ -196,6 +196,8 @@ class _Builder:
     def note_syntax(self, broken: yaml.YAMLError) -> None:
         """The fault of a text that is not YAML."""
         problem = str(getattr(broken, "problem", None) or broken).splitlines()[0]
+        if "nesting depth" in problem:  # libyaml's own limit, met before the events of what is open come out.
+            problem = f"nested deeper than {DEPTH_MAX} levels: {problem}"
         found = getattr(broken, "problem_mark", None) or getattr(broken, "context_mark", None)
         hint = next((hint for part, hint in _HINTS if part in problem), "check indentation, quotes and brackets")
         context = getattr(broken, "context", None)
