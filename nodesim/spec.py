@@ -211,6 +211,10 @@ class Scenario:
     seed: int = 0
     duration_us: int = 10 * MINUTE
     profile: str = DEFAULT_PROFILE
+    start_within_us: int = 10 * SECOND
+    """When the run begins, each kubelet and the node controller have come as far in their rhythms as if they had been
+    started at an instant of their own within this time before it; 0: all in step.
+    """
     settings: dict[str, int] = attrs.Factory(dict)
     """Attributes of `nodesim.profiles.Settings` -> value."""
     nodes: tuple[NodeSpec, ...] = ()

@@ -66,3 +66,10 @@ class Streams:
             key = int.from_bytes(hashlib.sha256(f"{self.seed}/{name}".encode()).digest()[:8], "big")
             found = self._made[name] = Stream(name, key, self._log)
         return found
+
+    def phase_us(self, actor: str, within_us: int) -> int:
+        """How far an actor that is there when a run begins has come in its rhythms: of [0, `within_us`) us; 0 for 0.
+
+        From a stream of the actor's own, `ACTOR/phase`.
+        """
+        return self.stream(f"{actor}/phase").below(within_us) if within_us else 0

@@ -40,7 +40,10 @@ def watches_of(node: str) -> tuple[WatchSpec, ...]:
 
 
 class Kubelet:
-    """The program of one kubelet process; `boot` counts the machine's power-ons, `process` its kubelets."""
+    """The program of one kubelet process; `boot` counts the machine's power-ons, `process` its kubelets.
+
+    A process that is already there when a run begins is `ahead_us` further in its rhythms than one that starts then.
+    """
 
     __slots__ = (
         "_lease",
@@ -60,13 +63,15 @@ class Kubelet:
         *,
         boot: int = 0,
         process: int = 1,
+        ahead_us: int = 0,
         skip_quiet: bool = True,
     ) -> None:
         self._node = spec.name
         events = EventRecorder(COMPONENT)
         # Each process draws from streams of its own: how far an earlier one drew its ticks ahead must not show.
         streams_of = f"kubelet/{spec.name}" if process == 1 else f"kubelet/{spec.name}/{process}"
-        self._lease = LeaseKeeper(spec.name, settings, profile, streams.stream(f"{streams_of}/lease"))
+        renewals = streams.stream(f"{streams_of}/lease")
+        self._lease = LeaseKeeper(spec.name, settings, profile, renewals, ahead_us=ahead_us)
         self._registration = Registration(spec.name, profile)
         self._status = StatusKeeper(
             spec,
@@ -77,6 +82,7 @@ class Kubelet:
             events,
             boot=boot,
             skip_quiet=skip_quiet,
+            ahead_us=ahead_us,
         )
         retries = streams.stream(f"{streams_of}/retries")
         self._workers = PodWorkers(spec.name, self._status, runtime, profile, retries, events, skip_quiet=skip_quiet)

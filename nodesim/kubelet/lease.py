@@ -39,9 +39,10 @@ _OWNER_TO_CREATE: Final = ("lease", "owner-to-create")
 
 
 class LeaseKeeper:
-    """Keeps one node's Lease renewed."""
+    """Keeps one node's Lease renewed; `ahead_us` is the part of its first pause that lies before the process began."""
 
     __slots__ = (
+        "_ahead_us",
         "_backing_off",
         "_backoff_us",
         "_duration_seconds",
@@ -58,13 +59,14 @@ class LeaseKeeper:
         "_tries",
     )
 
-    def __init__(self, node: str, settings: Settings, profile: Profile, stream: Stream) -> None:
+    def __init__(self, node: str, settings: Settings, profile: Profile, stream: Stream, *, ahead_us: int = 0) -> None:
         self._node = node
         self._stream = stream
         self._timeout_us = settings.heartbeat_timeout_us
         self._duration_seconds = settings.node_lease_duration_seconds
         self._interval_us = settings.node_lease_duration_seconds * SECOND // 4
         self._jitter_us = max(1, self._interval_us * 4 // 100)
+        self._ahead_us = ahead_us % self._interval_us
         self._needs_owner = profile.lease_needs_owner
         self._lease: Document | None = None
         self._settled = False
@@ -161,7 +163,11 @@ class LeaseKeeper:
         return [self._put(now_us)]
 
     def _finished(self, now_us: int) -> list[ProgramEffect]:
-        return [SetTimer(TIMER, now_us + self._interval_us + self._stream.below(self._jitter_us))]
+        at_us = now_us + self._interval_us + self._stream.below(self._jitter_us)
+        if self._ahead_us:
+            at_us -= self._ahead_us
+            self._ahead_us = 0
+        return [SetTimer(TIMER, at_us)]
 
     # --- backoffEnsureLease -------------------------------------------------------------------------------------
 

@@ -37,6 +37,8 @@ class NodeMachine:
     """The machine `node/NAME`.
 
     With `skip_quiet` periodic work of the kubelet that would do nothing is not done; what it sends is the same.
+    The kubelet that is there when a run begins has come as far in its renewals and reports as if it had been started
+    within `start_within_us` before, so that nodes do not go in step; one that is started later begins them then.
     """
 
     __slots__ = (
@@ -47,6 +49,7 @@ class NodeMachine:
         "_profile",
         "_settings",
         "_skip_quiet",
+        "_start_within_us",
         "_streams",
         "powered",
         "runtime",
@@ -61,6 +64,7 @@ class NodeMachine:
         profile: Profile,
         streams: Streams,
         *,
+        start_within_us: int = 0,
         skip_quiet: bool = True,
     ) -> None:
         self.spec = spec
@@ -69,6 +73,7 @@ class NodeMachine:
         self._settings = settings
         self._profile = profile
         self._streams = streams
+        self._start_within_us = start_within_us
         self._skip_quiet = skip_quiet
         self._client: ClientMachine | None = None
         self._connection = 0
@@ -101,7 +106,8 @@ class NodeMachine:
                 return self._told(step, now_us)
             case _:
                 assert isinstance(event, Started), event
-                return self._start_kubelet(now_us)
+                ahead_us = self._streams.phase_us(self.name, self._start_within_us)
+                return self._start_kubelet(now_us, ahead_us)
 
     def _refused(self, frame: Frame) -> list[MachineEffect]:
         if not self.powered or isinstance(frame.message, Reset | Close):
@@ -133,7 +139,7 @@ class NodeMachine:
     def _record(self, kind: str) -> Record:
         return Record(kind, f"Node/{self.spec.name}")
 
-    def _start_kubelet(self, now_us: int) -> list[MachineEffect]:
+    def _start_kubelet(self, now_us: int, ahead_us: int = 0) -> list[MachineEffect]:
         if not self.powered or self._client is not None:
             return []
         self._processes += 1
@@ -145,6 +151,7 @@ class NodeMachine:
             self._streams,
             boot=self._boot,
             process=self._processes,
+            ahead_us=ahead_us,
             skip_quiet=self._skip_quiet,
         )
         watches = watches_of(self.spec.name)

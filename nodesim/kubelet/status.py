@@ -54,9 +54,10 @@ StatusEffect: TypeAlias = Call | SetTimer | CancelTimer | Record
 
 
 class StatusKeeper:
-    """Posts one node's status."""
+    """Posts one node's status; `ahead_us` is the part of its first pause that lies before the process began."""
 
     __slots__ = (
+        "_ahead_us",
         "_armed_us",
         "_begun_us",
         "_busy_for",
@@ -93,6 +94,7 @@ class StatusKeeper:
         *,
         boot: int,
         skip_quiet: bool,
+        ahead_us: int = 0,
     ) -> None:
         self._node = spec.name
         self._spec = spec
@@ -102,6 +104,7 @@ class StatusKeeper:
         self._ticks = ticks
         self._delays = delays
         self._jitter_us = max(1, settings.node_status_update_us * 4 // 100)
+        self._ahead_us = ahead_us % settings.node_status_update_us
         self._skip_quiet = skip_quiet and profile.status_from_cache
         self._own = machine_status(spec, profile, boot)
         self._reboot_told = False
@@ -233,7 +236,8 @@ class StatusKeeper:
         by_tick = self._busy_for == _BY_TICK
         self._busy_for = ""
         if by_tick:
-            self._tick_us = now_us + self._period_us()
+            self._tick_us = now_us + self._period_us() - self._ahead_us
+            self._ahead_us = 0
         elif self._tick_us <= now_us:
             return self._sync(_BY_TICK, now_us)
         if self._fast_waits:

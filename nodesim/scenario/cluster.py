@@ -24,6 +24,7 @@ from nodesim.streams import Streams
 from nodesim.units import MILLISECOND
 from nodesim.world import World
 
+NODE_CONTROLLER: Final = "node-controller"
 INSIDE_LATENCY_US: Final = MILLISECOND
 """One way between two actors of the control plane: constant, so that no draw couples the nodes."""
 
@@ -81,7 +82,13 @@ def _add_control_plane(
 ) -> None:
     settings, profile = settings_of(scenario), PROFILES[scenario.profile]
     programs: dict[str, WatchingProgram] = {
-        "node-controller": NodeLifecycleController(settings, profile, skip_quiet=options.skip_quiet, streams=streams),
+        NODE_CONTROLLER: NodeLifecycleController(
+            settings,
+            profile,
+            streams=streams,
+            skip_quiet=options.skip_quiet,
+            ahead_us=streams.phase_us(NODE_CONTROLLER, scenario.start_within_us),
+        ),
         "taint-eviction-controller": TaintEvictionController(settings, profile),
         "replicaset-controller": ReplicaSetController(settings, profile),
         "scheduler": Scheduler(settings, profile, streams),
@@ -97,7 +104,15 @@ def _add_control_plane(
 def _add_nodes(worlds: tuple[World, ...], scenario: Scenario, options: RunOptions, streams: Streams) -> None:
     settings, profile = settings_of(scenario), PROFILES[scenario.profile]
     for place, spec in enumerate(scenario.nodes):
-        machine = NodeMachine(spec, scenario.containers, settings, profile, streams, skip_quiet=options.skip_quiet)
+        machine = NodeMachine(
+            spec,
+            scenario.containers,
+            settings,
+            profile,
+            streams,
+            start_within_us=scenario.start_within_us,
+            skip_quiet=options.skip_quiet,
+        )
         _move_in(worlds[place % len(worlds)], f"node/{spec.name}", machine)
 
 

@@ -32,7 +32,7 @@ from nodesim.scenario.reading import Cursor, Fields, choice, fields, integer, te
 from nodesim.scenario.targets import Cluster
 from nodesim.scenario.yamltree import parse_documents
 from nodesim.spec import NetworkSpec, Scenario, Step
-from nodesim.units import HOUR, MINUTE
+from nodesim.units import HOUR, MINUTE, SECOND
 
 API_VERSION: Final = "nodesim.dev/v1alpha1"
 KIND: Final = "Scenario"
@@ -42,9 +42,16 @@ DURATION_MAX_US: Final = 366 * 24 * HOUR
 SEED_MAX: Final = (1 << 63) - 1
 TOP_KEYS: Final = ("apiVersion", "kind", "metadata", "spec")
 SPEC_KEYS: Final = (
-    *("seed", "duration", "profile", "settings", "nodes", "manifests", "containers", "network", "steps", "expect"),
+    *("seed", "duration", "profile", "startWithin", "settings", "nodes", "manifests", "containers", "network"),
+    *("steps", "expect"),
 )
+START_WITHIN_MAX_US: Final = HOUR
+"""Far more than any rhythm of a kubelet."""
+
 DEFAULT_DURATION_US: Final = 10 * MINUTE
+DEFAULT_START_WITHIN_US: Final = 10 * SECOND
+"""One period of a kubelet: every phase is as likely as any other."""
+
 _METADATA_FORM: Final = "metadata such as {name: partition-evicts}"
 _SPEC_FORM: Final = "a spec with nodes and steps"
 _FILE_FORM: Final = f"a scenario: a mapping with apiVersion: {API_VERSION}, kind: {KIND}, metadata and spec"
@@ -116,6 +123,9 @@ def _spec(spec: Fields, path: Path, name: str, description: str, faults: FaultLi
         seed=spec.optional("seed", partial(integer, low=0, high=SEED_MAX), 0),
         duration_us=duration_us or 0,
         profile=spec.optional("profile", partial(choice, known=tuple(PROFILES)), DEFAULT_PROFILE),
+        start_within_us=spec.optional(
+            "startWithin", partial(duration, high_us=START_WITHIN_MAX_US), DEFAULT_START_WITHIN_US
+        ),
         settings=spec.optional("settings", read_settings, {}),
         manifests=documents,
         containers=spec.optional("containers", read_containers, ()),

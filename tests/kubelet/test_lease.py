@@ -116,6 +116,24 @@ def test_a_renewal_is_one_call_and_one_draw() -> None:
 
 
 @pytest.mark.parametrize(
+    ("ahead_us", "first_us"), [(0, 10 * SECOND), (3 * SECOND, 7 * SECOND), (23 * SECOND, 7 * SECOND)]
+)
+def test_a_keeper_that_is_ahead_shortens_its_first_pause_only(ahead_us: int, first_us: int) -> None:
+    """What counts is the part of a period; every later pause is 10.0 to 10.4 s."""
+    keeper = LeaseKeeper("n1", Settings(), V1_36, Streams(1).stream("x"), ahead_us=ahead_us)
+    keeper.fired(0)
+    keeper.answered(Answered(("lease", "get"), 200, document=lease()), 0)
+    pauses = []
+    for version in ("2", "3", "4"):
+        [timer] = keeper.answered(Answered(("lease", "put"), 200, resource_version=version), 0)
+        assert isinstance(timer, SetTimer)
+        pauses.append(timer.at_us)
+        keeper.fired(0)
+    for pause_us, wanted_us in zip(pauses, (first_us, 10 * SECOND, 10 * SECOND), strict=True):
+        assert wanted_us <= pause_us < wanted_us + 400 * MILLISECOND
+
+
+@pytest.mark.parametrize(
     "found",
     [
         lease(),

@@ -180,6 +180,12 @@ def test_a_bare_scenario_has_the_defaults(tmp_path: Path) -> None:
     assert scenario == Scenario(name="right", path=str(tmp_path / "flap.yaml"))
 
 
+def test_start_within_is_read_and_may_be_nothing(tmp_path: Path) -> None:
+    """Any duration up to an hour; 0s: all in step."""
+    assert load(tmp_path, HEAD + "  startWithin: 2500ms").start_within_us == 2500 * MILLISECOND
+    assert load(tmp_path, HEAD + "  startWithin: 0s").start_within_us == 0
+
+
 def test_count_makes_numbered_nodes_and_its_absence_one_node(tmp_path: Path) -> None:
     """`count` numbers the names from 0; capacities that are not given are the defaults."""
     taints = "['a=b:NoSchedule', {key: c, effect: NoExecute}]"

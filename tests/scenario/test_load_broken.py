@@ -56,6 +56,8 @@ FILES: tuple[tuple[str, int, str], ...] = (
     ("duration-zero.yaml", 5, "must be at least 1us"),
     ("duration-two-years.yaml", 5, "must be at most 8784h"),
     ("duration-negative.yaml", 5, "not a duration"),
+    ("start-within-negative.yaml", 8, "not a duration"),
+    ("start-within-day.yaml", 8, "must be at most 1h"),
     ("profile-unknown.yaml", 8, "did you mean 'v1.36'?"),
     ("setting-unknown.yaml", 8, "did you mean 'nodeMonitorGracePeriod'?"),
     ("setting-zero-period.yaml", 8, "must be at least 100ms"),

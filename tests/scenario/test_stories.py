@@ -12,9 +12,10 @@ from nodesim.cli.files import scenario_files
 from nodesim.errors import ExitCode
 from nodesim.profiles import PROFILES
 from nodesim.scenario.load import load_scenario
+from nodesim.scenario.options import RunOptions
 from nodesim.scenario.result import RunResult
 from nodesim.scenario.runner import run_scenario
-from nodesim.units import SECOND
+from nodesim.units import MILLISECOND, SECOND
 
 FOLDER: Final = Path(__file__).parent.parent.parent / "scenarios"
 FILES: Final = scenario_files([FOLDER])
@@ -55,14 +56,44 @@ def test_the_flagship_takes_under_two_seconds() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("profile", "grace_us"), [("v1.36", 50 * SECOND), ("v1.24", 40 * SECOND)])
+def test_seeds_spread_the_detection_over_the_window_that_kubernetes_has(profile: str, grace_us: int) -> None:
+    """Renewals and passes have phases of their own: Unknown comes a grace and up to a pass after the last renewal.
+
+    Recorded (v1.36): 50.05 to 54.87 s after it.  From the cut it is earlier by the age of that renewal.
+    """
+    scenario = load_scenario(FOLDER / "partition-evicts.yaml", profile=profile)
+    cut_us = scenario.steps[0].at_us
+    after_renewal, after_cut = [], []
+    for seed in range(24):
+        result = run_scenario(attrs.evolve(scenario, seed=seed), RunOptions(record_heartbeats=True))
+        (marked,) = [r for r in result.records if r.kind == "NodeStatusUnknown"]
+        renewals = [r.t_us for r in result.records if r.kind == "LeaseRenewed" and r.object.endswith("/worker-1")]
+        after_renewal.append(marked.t_us - max(t_us for t_us in renewals if t_us < marked.t_us))
+        after_cut.append(marked.t_us - cut_us)
+    assert all(grace_us < waited_us < grace_us + 5 * SECOND + 20 * MILLISECOND for waited_us in after_renewal)
+    assert max(after_renewal) - min(after_renewal) > 4 * SECOND
+    assert max(after_cut) - min(after_cut) > 8 * SECOND
+    assert len({waited_us // SECOND for waited_us in after_cut}) >= 6
+
+
+def test_with_start_within_0_all_go_in_step() -> None:
+    """No phase is drawn, and nodes renew at the same instants but for their jitter."""
+    scenario = attrs.evolve(load_scenario(FOLDER / "partition-evicts.yaml"), start_within_us=0, duration_us=15 * SECOND)
+    result = run_scenario(scenario, RunOptions(record_heartbeats=True, draw_log=True))
+    assert [name for name, _, _ in result.draws if name.endswith("/phase")] == []
+    renewed = [r.t_us for r in result.records if r.kind == "LeaseRenewed"]
+    assert len(renewed) == 3
+    assert max(renewed) - min(renewed) < SECOND
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("profile", "early_us", "late_us"), [("v1.36", 50, 66), ("v1.24", 40, 56)])
 def test_a_deaf_node_gets_one_renewal_through_and_a_mute_one_none(profile: str, early_us: int, late_us: int) -> None:
     """Lease writes after the cut: one from the deaf node, none from the mute one.
 
     With seed 31 a status report of the deaf node would be due while it is still heard, but for the scenario's setting.
     """
-    from nodesim.scenario.options import RunOptions
-
     scenario = load_scenario(FOLDER / "one-way-cut.yaml", profile=profile)
     renewals_of_the_deaf = set()
     for seed in (*range(20), 31):

@@ -199,6 +199,7 @@ def run(
         name="timeline",
         seed=seed,
         duration_us=until_us,
+        start_within_us=0,
         profile=profile,
         nodes=nodes,
         manifests=tuple(pod(node.name, toleration_seconds) for node in nodes),

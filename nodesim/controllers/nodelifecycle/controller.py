@@ -42,10 +42,13 @@ class NodeLifecycleController:
     """The program of the actor `node-controller`.  A restart is a new object.
 
     With `skip_quiet` off, every pass looks at every node and the NoExecute pass runs every 100 ms: the same effects at
-    the same instants, for more time.
+    the same instants, for more time.  One that is there when a run begins is `ahead_us` further in its passes than one
+    that starts then.
     """
 
-    def __init__(self, settings: Settings, profile: Profile, *, streams: Streams, skip_quiet: bool = True) -> None:
+    def __init__(
+        self, settings: Settings, profile: Profile, *, streams: Streams, skip_quiet: bool = True, ahead_us: int = 0
+    ) -> None:
         events = EventRecorder(ACTOR)
         self._caches = Caches()
         self.watches: Final = (
@@ -67,7 +70,7 @@ class NodeLifecycleController:
             events,
         )
         self._retry = checks.retry
-        self._monitor = Monitor(checks, profile.monitor_workers, skip_quiet)
+        self._monitor = Monitor(checks, profile.monitor_workers, skip_quiet, ahead_us)
         self._node_worker = NodeWorker(self._caches, self._writes)
         self._pod_worker = PodWorker(self._caches, self._marks, checks.health)
         self._unsynced = {watch.resource for watch in self.watches}

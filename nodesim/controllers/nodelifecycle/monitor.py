@@ -34,6 +34,8 @@ class Monitor:
     workers: int
     """How many nodes are worked on at a time."""
     skip_quiet: bool
+    ahead_us: int = 0
+    """The part of the first pause between two passes that lies before the controller began; taken once."""
     next_us: int | None = attrs.field(default=None, init=False)
     """When the next pass is due, None while one runs."""
     _attention: Attention = attrs.field(init=False)
@@ -193,7 +195,9 @@ class Monitor:
             self.checks.no_execute.queue(change.zone, now_us).swap_limiter(change.rate_milli, now_us)
         self._changes = ()
         self._nodes = {}
-        self.next_us = now_us + self.checks.settings.node_monitor_period_us
+        period_us = self.checks.settings.node_monitor_period_us
+        self.next_us = now_us + period_us - self.ahead_us % period_us
+        self.ahead_us = 0
 
     def _forget(self, name: str, now_us: int) -> None:
         """A reachable node waits in no queue."""
