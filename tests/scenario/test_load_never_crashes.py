@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nodesim.scenario.faults import ScenarioError
 from nodesim.scenario.load import SPEC_KEYS, load_scenario
 from nodesim.scenario.read_expect import EXPECT_KEYS
-from nodesim.scenario.read_steps import VERBS
+from nodesim.scenario.verbs import VERBS
 from nodesim.spec import Scenario
 
 FLAGSHIP = (Path(__file__).parent.parent.parent / "scenarios" / "partition-evicts.yaml").read_text()

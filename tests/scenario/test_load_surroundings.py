@@ -14,7 +14,7 @@ from nodesim.scenario.load import SPEC_KEYS
 from nodesim.scenario.read_expect import EXPECT_KEYS
 from nodesim.scenario.read_nodes import NODE_KEYS
 from nodesim.scenario.read_settings import CONTAINER_KEYS, LINK_KEYS
-from nodesim.scenario.read_steps import OBJECTS, VERBS
+from nodesim.scenario.verbs import OBJECTS, VERBS
 from nodesim.scenario.yamltree import VALUES_MAX
 from nodesim.spec import ContainerRule
 from nodesim.units import MINUTE, SECOND
