@@ -12,7 +12,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from nodesim.controllers.replicaset.views import ManagedPod
+from nodesim.controllers.workload.pods import ManagedPod
 
 _PHASES: Final = {"": 0, "Pending": 0, "Unknown": 1, "Running": 2}
 

@@ -10,22 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from nodesim.controllers.replicaset.views import ManagedPod, ReplicaSetView
+from nodesim.controllers.replicaset.views import ReplicaSetView
+from nodesim.controllers.workload.pods import ManagedPod, available
 from nodesim.objects import Document, whole_second
-from nodesim.units import SECOND
 
 _COUNTS: Final = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas")
 _FAILURE: Final = "ReplicaFailure"
-
-
-def available(pod: ManagedPod, min_ready_seconds: int, now_us: int) -> bool:
-    """Ready, and for longer than `min_ready_seconds`.  Source: pkg/api/v1/pod `IsPodAvailable`."""
-    if not pod.ready:
-        return False
-    if min_ready_seconds == 0:
-        return True
-    since_us = pod.pod.ready_transition_us
-    return since_us is not None and since_us + min_ready_seconds * SECOND < now_us
 
 
 def new_status(rs: ReplicaSetView, pods: Sequence[ManagedPod], error: str, now_us: int) -> Document:

@@ -1,20 +1,13 @@
-"""What does the ReplicaSet controller read of ReplicaSets and of pods?
+"""What does the ReplicaSet controller read of ReplicaSets?
 
-Sources: api/apps/v1/types.go (ReplicaSet), pkg/apis/core/helper `GetDeletionCostFromPodAnnotations`,
-pkg/controller/controller_utils.go `maxContainerRestarts`.
+Source: api/apps/v1/types.go (ReplicaSet).
 """
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
-
-from nodesim.objects import Document, Owner, PodView, Selector, controller_of, pod_view, selector_of
+from nodesim.controllers.workload.ownership import Parent
+from nodesim.objects import Document, Owner, Selector, controller_of, selector_of
 from nodesim.values import value
-
-DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
-_WHOLE_NUMBER: Final = re.compile(r"0|-?[1-9]\d{0,9}")
-_INT32_MAX: Final = 2**31 - 1
 
 
 @value
@@ -41,25 +34,14 @@ class ReplicaSetView:
         """`namespace/name`."""
         return f"{self.namespace}/{self.name}"
 
+    @property
+    def parent(self) -> Parent:
+        """Itself as an owner."""
+        return Parent("apps/v1", "ReplicaSet", "replicasets", self.namespace, self.name, self.uid)
+
     def selects(self, labels: dict[str, str]) -> bool:
         """Do the labels match?  A selector without requirements selects nothing (`GetPodReplicaSets`)."""
         return bool(self.selector.requirements) and self.selector.matches(labels)
-
-
-@value
-class ManagedPod:
-    """A pod with what only this controller asks of it."""
-
-    pod: PodView
-    deletion_cost: int
-    """The annotation pod-deletion-cost; 0 where it is absent or not a 32-bit number."""
-    restarts_max: int
-    """Of its containers, the most restarts."""
-
-    @property
-    def ready(self) -> bool:
-        """Its Ready condition is True."""
-        return self.pod.ready == "True"
 
 
 def replica_set_view(document: Document) -> ReplicaSetView:
@@ -82,18 +64,3 @@ def replica_set_view(document: Document) -> ReplicaSetView:
         status=document.get("status") or {},
         document=document,
     )
-
-
-def managed_pod_view(document: Document) -> ManagedPod:
-    """The view of a pod document."""
-    statuses: list[dict[str, Any]] = (document.get("status") or {}).get("containerStatuses") or []
-    restarts = max((item.get("restartCount") or 0 for item in statuses), default=0)
-    return ManagedPod(pod_view(document), _deletion_cost(document["metadata"].get("annotations") or {}), restarts)
-
-
-def _deletion_cost(annotations: dict[str, str]) -> int:
-    text = annotations.get(DELETION_COST, "0")
-    if not _WHOLE_NUMBER.fullmatch(text):
-        return 0
-    cost = int(text)
-    return cost if -_INT32_MAX - 1 <= cost <= _INT32_MAX else 0

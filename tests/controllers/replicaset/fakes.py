@@ -6,7 +6,8 @@ import copy
 import heapq
 from typing import Any
 
-from nodesim.controllers.replicaset import ReplicaSetController, managed_pod_view, replica_set_view
+from nodesim.controllers.replicaset import ReplicaSetController, replica_set_view
+from nodesim.controllers.workload.pods import managed_pod_view
 from nodesim.machine import Answered, Call, Changed, ProgramEvent, Record, SetTimer, Started, Synced, TimerFired
 from nodesim.messages import Create, Delete, Get, Patch, Update
 from nodesim.objects import Document, decode_document

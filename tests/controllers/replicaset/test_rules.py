@@ -6,15 +6,10 @@ from typing import Any
 
 import pytest
 
-from nodesim.controllers.replicaset import (
-    EXPECTATIONS_TIMEOUT_US,
-    Expectations,
-    ManagedPod,
-    deletion_order,
-    managed_pod_view,
-    replica_set_view,
-)
-from nodesim.controllers.replicaset.status import available, differs, new_status
+from nodesim.controllers.replicaset import deletion_order, replica_set_view
+from nodesim.controllers.replicaset.status import differs, new_status
+from nodesim.controllers.workload.expectations import EXPECTATIONS_TIMEOUT_US, Expectations
+from nodesim.controllers.workload.pods import ManagedPod, available, managed_pod_view
 from nodesim.units import MINUTE, SECOND
 from tests.controllers.replicaset.fakes import pod, replica_set
 

@@ -1,6 +1,6 @@
 """Has the cache caught up with what was created and deleted last?
 
-A ReplicaSet is scaled again only when every pod that its last scaling made or deleted has been seen in the cache, or
+A workload is scaled again only when every pod that its last scaling made or deleted has been seen in the cache, or
 five minutes after it.  Nothing wakes the controller at the end of those five minutes: the next event does.
 Source: pkg/controller/controller_utils.go `ControllerExpectations`, `UIDTrackingControllerExpectations`.
 """
@@ -24,7 +24,7 @@ class _Expectation:
 
 
 class Expectations:
-    """What is still to be seen, by ReplicaSet key.  Pods to be deleted are known by key, so none counts twice."""
+    """What is still to be seen, by key of the workload.  Pods to be deleted are known by key, so none counts twice."""
 
     def __init__(self) -> None:
         self._awaited: dict[str, _Expectation] = {}
@@ -48,12 +48,12 @@ class Expectations:
             self._awaited[key].deletions.pop(pod, None)
 
     def satisfied(self, key: str, now_us: int) -> bool:
-        """May the ReplicaSet be scaled?"""
+        """May the workload be scaled?"""
         awaited = self._awaited.get(key)
         if awaited is None or (awaited.creations <= 0 and not awaited.deletions):
             return True
         return now_us - awaited.since_us > EXPECTATIONS_TIMEOUT_US
 
     def forget(self, key: str) -> None:
-        """The ReplicaSet is gone."""
+        """The workload is gone."""
         self._awaited.pop(key, None)
