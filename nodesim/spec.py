@@ -6,13 +6,16 @@ Nothing here reads files; `nodesim.scenario.load` makes these and reports every 
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
 from nodesim.objects import Document
 from nodesim.profiles import DEFAULT_PROFILE
 from nodesim.units import MILLISECOND, MINUTE, SECOND
+
+REALTIME_SLACK_US: Final = 100 * MILLISECOND
+"""In real time things may be late by this much real time, unless the scenario says otherwise."""
 
 Direction: TypeAlias = Literal["both", "to-control-plane", "from-control-plane"]
 CutMode: TypeAlias = Literal["drop", "refuse"]
@@ -215,6 +218,8 @@ class Scenario:
     """When the run begins, each kubelet and the node controller have come as far in their rhythms as if they had been
     started at an instant of their own within this time before it; 0: all in step.
     """
+    realtime_slack_us: int = REALTIME_SLACK_US
+    """In real time: how late (real us) things may be."""
     settings: dict[str, int] = attrs.Factory(dict)
     """Attributes of `nodesim.profiles.Settings` -> value."""
     nodes: tuple[NodeSpec, ...] = ()

@@ -10,10 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from nodesim.expect import Verdict
-from nodesim.scenario.result import RunResult
+from nodesim.scenario.result import RealTime, RunResult
+from nodesim.spec import Scenario
 from nodesim.trace.causes import chain_lines
-from nodesim.trace.story import story
-from nodesim.units import format_duration
+from nodesim.trace.sentences import instant
+from nodesim.trace.story import StoryRow, story
+from nodesim.units import MILLISECOND, format_duration
 
 FIGURES_MAX: Final = 8
 """Entries of one ledger key that are printed; the JSON document has them all."""
@@ -24,14 +26,24 @@ WIDTH_ELSEWHERE: Final = 140
 _MARKS: Final = {True: ("held", "green"), False: ("FAILED", "bold red"), None: ("undecided", "yellow")}
 
 
-def print_report(result: RunResult, replay: str, *, quiet: bool) -> None:
-    """The story, the ledger, the verdicts, the digest; with `quiet` only what did not hold."""
+def report_console() -> Console:
+    """Where reports go: stdout."""
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = WIDTH_ELSEWHERE
+    return console
+
+
+def print_report(result: RunResult, replay: str, *, quiet: bool, told: bool = False) -> None:
+    """The story, the ledger, the verdicts, the digest; with `quiet` only what did not hold.
+
+    `told`: the head and the story were printed while the run went on.
+    """
+    console = report_console()
     if not quiet:
-        _print_head(console, result)
-        _print_story(console, result)
+        if not told:
+            print_head(console, result.scenario)
+            _print_story(console, result)
         _print_ledger(console, result.ledger.to_json())
     _print_verdicts(console, result, replay, quiet=quiet)
     if not quiet:
@@ -41,10 +53,32 @@ def print_report(result: RunResult, replay: str, *, quiet: bool) -> None:
             f"{len(result.records):,} records in {result.wall_seconds:.2f} s\ndigest {result.digest}",
             style="dim",
         )
+    if result.realtime is not None and not (quiet and result.realtime.in_time):
+        _print_lag(console, result.realtime)
 
 
-def _print_head(console: Console, result: RunResult) -> None:
-    scenario = result.scenario
+def _print_lag(console: Console, real: RealTime) -> None:
+    """How well real time was kept."""
+    late_ms = real.worst_us / real.speed / MILLISECOND
+    slack_ms = real.slack_us / real.speed / MILLISECOND
+    what = f"real time at speed {real.speed:g}: nothing was later than {late_ms:.0f} ms ({instant(real.worst_us)} here)"
+    if real.in_time:
+        console.print(what, style="dim")
+    else:
+        hint = f"; that is more than realtimeSlack ({slack_ms:.0f} ms), and the verdicts rest on it: take a lower speed"
+        console.print(Text(what + hint, style="yellow"))
+
+
+def row_text(row: StoryRow) -> Text:
+    """A row of the story by itself."""
+    line = Text(f"{format_duration(row.t_us // 1000 * 1000):>12}  ")
+    line.append(f"{row.object}  " if row.object else "")
+    line.append(row.what)
+    return line.append(f"  {row.why}", style="dim") if row.why else line
+
+
+def print_head(console: Console, scenario: Scenario) -> None:
+    """Which scenario this is."""
     console.print(Text(scenario.name, style="bold"), end="")
     length = format_duration(scenario.duration_us)
     console.print(f"  ({len(scenario.nodes)} nodes, {length}, profile {scenario.profile}, seed {scenario.seed})")

@@ -16,7 +16,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from nodesim.cli.determinism import compare_fresh_runs
 from nodesim.cli.files import scenario_files
-from nodesim.cli.report import print_report
+from nodesim.cli.live import Follow
+from nodesim.cli.report import print_head, print_report, report_console
 from nodesim.errors import WORST_FIRST, ActorCrash, ExitCode
 from nodesim.profiles import PROFILES
 from nodesim.scenario.faults import ScenarioError
@@ -27,6 +28,9 @@ from nodesim.spec import Scenario
 from nodesim.trace.writer import trace_lines
 from nodesim.units import SECOND
 from nodesim.world import spare_the_collector
+
+SPEED_MIN, SPEED_MAX = 0.001, 100_000.0
+"""Real time is at most slowed down a thousand times; beyond the upper bound no computer keeps up."""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,6 +45,7 @@ class _Wishes:
     as_json: bool
     quiet: bool
     check: bool
+    realtime: float | None
     heartbeats: bool
 
     def arguments(self, path: Path, seed: int) -> list[str]:
@@ -50,6 +55,8 @@ class _Wishes:
             made += ["--profile", self.profile]
         for override in self.overrides:
             made += ["--set", override]
+        if self.realtime is not None:
+            made += ["--realtime", f"{self.realtime:g}"]
         return made + (["--heartbeats"] if self.heartbeats else [])
 
 
@@ -63,6 +70,7 @@ class _Wishes:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document a run, one a line.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only what failed.")
 @click.option("--check-determinism", "check", is_flag=True, help="Run twice in fresh processes, compare the traces.")
+@click.option("--realtime", type=float, metavar="SPEED", help="In real time, SPEED times as fast (1: as it is).")
 @click.option("--heartbeats", is_flag=True, help="Record lease renewals, too.")
 def run(files: tuple[Path, ...], **options: object) -> int:
     r"""Run scenario FILES (or folders of them).
@@ -73,12 +81,14 @@ def run(files: tuple[Path, ...], **options: object) -> int:
     \b
     nodesim run scenarios/partition-evicts.yaml
     nodesim run scenarios --profile v1.24 --seeds 20 --json
+    nodesim run scenarios/partition-evicts.yaml --realtime 60
     """
     wishes = _Wishes(**cast(dict[str, Any], options))  # click has checked each of them
     paths = scenario_files(files)
     if wishes.trace is not None and (len(paths) > 1 or wishes.seeds > 1):
         msg = "--trace takes one run: one file and one seed"
         raise click.UsageError(msg)
+    _check_realtime(wishes)
     scenarios, codes = _load_all(paths, wishes)
     if not codes:
         spare_the_collector()
@@ -86,6 +96,18 @@ def run(files: tuple[Path, ...], **options: object) -> int:
             for seed in range(scenario.seed, scenario.seed + wishes.seeds):
                 codes.append(_one(path, attrs.evolve(scenario, seed=seed), wishes))
     return next((code for code in WORST_FIRST if code in codes), ExitCode.HELD)
+
+
+def _check_realtime(wishes: _Wishes) -> None:
+    """What does not go together with real time."""
+    if wishes.realtime is None:
+        return
+    if not SPEED_MIN <= wishes.realtime <= SPEED_MAX:
+        msg = f"--realtime takes a speed from {SPEED_MIN:g} to {SPEED_MAX:g}, got {wishes.realtime:g}"
+        raise click.UsageError(msg)
+    if wishes.check:
+        msg = "--check-determinism is about virtual time: two runs in real time are never the same"
+        raise click.UsageError(msg)
 
 
 def _load_all(paths: Sequence[Path], wishes: _Wishes) -> tuple[list[tuple[Path, Scenario]], list[ExitCode]]:
@@ -105,24 +127,24 @@ def _one(path: Path, scenario: Scenario, wishes: _Wishes) -> ExitCode:
     """One run, told."""
     arguments = wishes.arguments(path, scenario.seed)
     replay = shlex.join(["nodesim", "run", *arguments])
-    made = Run(scenario, RunOptions(record_heartbeats=wishes.heartbeats))
+    made = Run(scenario, RunOptions(record_heartbeats=wishes.heartbeats, realtime=wishes.realtime or 0))
+    told = False
     try:
-        with _progress(scenario, wishes) as progress:
-            made.play(progress)
+        if wishes.realtime is not None:
+            told = _live(made, wishes)
+        else:
+            _virtual(made, wishes)
     except ActorCrash as crash:
         crash.add_note(f"replay: {replay}")
         raise
     except KeyboardInterrupt:
         click.echo(f"interrupted at {made.now_us / SECOND:.3f} s of {scenario.duration_us / SECOND:g} s", err=True)
         raise
-    finally:
-        if wishes.trace is not None:
-            _write_trace(made, wishes.trace)
     result = made.result()
     if wishes.as_json:
         click.echo(json.dumps(result.document(), sort_keys=False))
     else:
-        print_report(result, replay, quiet=wishes.quiet)
+        print_report(result, replay, quiet=wishes.quiet, told=told)
     if not wishes.check:
         return result.exit_code
     difference = compare_fresh_runs(arguments)
@@ -131,6 +153,28 @@ def _one(path: Path, scenario: Scenario, wishes: _Wishes) -> ExitCode:
         return result.exit_code
     click.echo(f"NOT deterministic: {difference}", err=True)
     return ExitCode.BUG
+
+
+def _virtual(made: Run, wishes: _Wishes) -> None:
+    """Play in virtual time; whatever comes, the trace is written as far as the run came."""
+    try:
+        with _progress(made.scenario, wishes) as progress:
+            made.play(progress)
+    finally:
+        if wishes.trace is not None:
+            _write_trace(made, wishes.trace)
+
+
+def _live(made: Run, wishes: _Wishes) -> bool:
+    """Play in real time; the trace is written line by line.  True: the story was told on the way."""
+    tell = not (wishes.quiet or wishes.as_json)
+    console = report_console() if tell else None
+    if console is not None:
+        print_head(console, made.scenario)
+        console.print()
+    with Follow(made, wishes.trace, console) as follow:
+        made.play(sink=follow)
+    return tell
 
 
 def _write_trace(made: Run, path: Path) -> None:

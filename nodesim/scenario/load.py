@@ -31,8 +31,8 @@ from nodesim.scenario.read_steps import StepReader
 from nodesim.scenario.reading import Cursor, Fields, choice, fields, integer, text
 from nodesim.scenario.targets import Cluster
 from nodesim.scenario.yamltree import parse_documents
-from nodesim.spec import NetworkSpec, Scenario, Step
-from nodesim.units import HOUR, MINUTE, SECOND
+from nodesim.spec import REALTIME_SLACK_US, NetworkSpec, Scenario, Step
+from nodesim.units import HOUR, MILLISECOND, MINUTE, SECOND
 
 API_VERSION: Final = "nodesim.dev/v1alpha1"
 KIND: Final = "Scenario"
@@ -42,8 +42,8 @@ DURATION_MAX_US: Final = 366 * 24 * HOUR
 SEED_MAX: Final = (1 << 63) - 1
 TOP_KEYS: Final = ("apiVersion", "kind", "metadata", "spec")
 SPEC_KEYS: Final = (
-    *("seed", "duration", "profile", "startWithin", "settings", "nodes", "manifests", "containers", "network"),
-    *("steps", "expect"),
+    *("seed", "duration", "profile", "startWithin", "realtimeSlack", "settings", "nodes", "manifests", "containers"),
+    *("network", "steps", "expect"),
 )
 START_WITHIN_MAX_US: Final = HOUR
 """Far more than any rhythm of a kubelet."""
@@ -125,6 +125,9 @@ def _spec(spec: Fields, path: Path, name: str, description: str, faults: FaultLi
         profile=spec.optional("profile", partial(choice, known=tuple(PROFILES)), DEFAULT_PROFILE),
         start_within_us=spec.optional(
             "startWithin", partial(duration, high_us=START_WITHIN_MAX_US), DEFAULT_START_WITHIN_US
+        ),
+        realtime_slack_us=spec.optional(
+            "realtimeSlack", partial(duration, low_us=MILLISECOND, high_us=MINUTE), REALTIME_SLACK_US
         ),
         settings=spec.optional("settings", read_settings, {}),
         manifests=documents,

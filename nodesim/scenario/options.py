@@ -1,6 +1,7 @@
 """How is a run made, apart from what the scenario says?
 
 None of these changes what happens: a test holds that the trace stays the same to the byte (heartbeats add records).
+The exception is `realtime`: no two runs in real time are alike to the microsecond.
 """
 
 from __future__ import annotations
@@ -22,5 +23,7 @@ class RunOptions:
     """Cut the actors into this many worlds that are coupled only by messages."""
     transport: str = "memory"
     """What couples several worlds (entry-point group `nodesim.transports`)."""
+    realtime: float = 0
+    """Seconds of the run in a second of real time; 0: virtual time."""
     draw_log: bool = False
     """Keep every draw, as (stream, index, value)."""

@@ -15,6 +15,31 @@ from nodesim.trace.records import TraceRecord
 from nodesim.units import seconds
 
 
+@attrs.frozen
+class RealTime:
+    """How well a run in real time kept to it."""
+
+    speed: float
+    slack_us: int
+    """How late turns may be, and by how much expectations are widened (us of the run)."""
+    worst_us: int
+    """How late a turn was at most (us of the run)."""
+
+    @property
+    def in_time(self) -> bool:
+        """Was no turn later than the slack?"""
+        return self.worst_us <= self.slack_us
+
+    def document(self) -> dict[str, Any]:
+        """Its part of the JSON document."""
+        return {
+            "speed": self.speed,
+            "slack_seconds": seconds(self.slack_us),
+            "worst_late_seconds": seconds(self.worst_us),
+            "in_time": self.in_time,
+        }
+
+
 @attrs.frozen(kw_only=True)
 class RunResult:
     """A finished run: its trace, what the trace says, and what it cost."""
@@ -34,6 +59,8 @@ class RunResult:
     wall_seconds: float
     startup_wall_seconds: float
     """The part of it before the clock of the run showed 60 s: building the cluster, registering the nodes."""
+    realtime: RealTime | None = None
+    """None in virtual time."""
     draws: tuple[tuple[str, int, int], ...] = ()
 
     @property
@@ -67,4 +94,5 @@ class RunResult:
             ],
             "ledger": self.ledger.to_json(),
             "counts": self.counts,
+            **({} if self.realtime is None else {"realtime": self.realtime.document()}),
         }

@@ -18,14 +18,15 @@ from nodesim.errors import NodesimError, NotRunnable
 from nodesim.expect import judge
 from nodesim.ledger import ledger_of
 from nodesim.scenario.cluster import Cluster, build
+from nodesim.scenario.following import Follower, Sink
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import Plan, plan_of
-from nodesim.scenario.result import RunResult
+from nodesim.scenario.result import RealTime, RunResult
 from nodesim.spec import Scenario
 from nodesim.trace.evidence import Evidence
 from nodesim.trace.records import TraceRecord, digest, order
 from nodesim.units import SECOND
-from nodesim.world import Transport, VirtualClock, driving
+from nodesim.world import Lag, RealClock, Transport, VirtualClock, driving, living
 
 STARTUP_US = 60 * SECOND
 """Up to here the cost of a run counts as start-up."""
@@ -42,6 +43,8 @@ class Run:
         self.cluster: Cluster = build(scenario, self.plan, self.options)
         self._startup_wall = 0.0
         self._wall = 0.0
+        self._lag: Lag | None = None
+        """How late turns were, in real time."""
 
     @property
     def header(self) -> dict[str, Any]:
@@ -66,15 +69,29 @@ class Run:
         made += [record for record in self.plan.records if record.t_us <= now_us]
         return sorted(made, key=order)
 
-    def play(self, progress: Callable[[int], None] | None = None) -> None:
+    @property
+    def slack_us(self) -> int:
+        """How late turns may be, in us of the run; 0 in virtual time."""
+        return int(self.scenario.realtime_slack_us * self.options.realtime)
+
+    def play(self, progress: Callable[[int], None] | None = None, sink: Sink | None = None) -> None:
         """Run to the end.
+
+        Args:
+            progress: told the time (us) now and then.
+            sink: in real time, takes the records as they are made (what is left after an interruption is not handed to
+                it: see `records`).
 
         Raises:
             NodesimError: the run could not be finished.
         """
-        clock = VirtualClock()
         try:
-            trio.run(self._play, clock, progress, clock=clock)
+            if self.options.realtime:
+                real = RealClock(self.options.realtime)
+                trio.run(self._live, real, progress, sink, clock=real)
+            else:
+                clock = VirtualClock()
+                trio.run(self._play, clock, progress, clock=clock)
         except BaseExceptionGroup as group:
             error = _single(group)
             raise error from error.__cause__
@@ -94,6 +111,20 @@ class Run:
             self._startup_wall = time.perf_counter() - self._began
             await advance(self.scenario.duration_us)
 
+    async def _live(self, clock: RealClock, progress: Callable[[int], None] | None, sink: Sink | None) -> None:
+        (world,) = self.cluster.worlds
+        follower = Follower(world, self.plan, sink) if sink is not None else None
+
+        def came(now_us: int) -> None:
+            if progress is not None:
+                progress(now_us)
+            if follower is not None:
+                follower(now_us)
+
+        async with living(world, clock, slack_us=self.slack_us, progress=came) as advance:
+            self._lag = advance.lag
+            await advance(self.scenario.duration_us)
+
     def result(self) -> RunResult:
         """Judge a finished run by its records."""
         scenario = self.scenario
@@ -106,8 +137,10 @@ class Run:
             profile=scenario.profile,
             duration_us=scenario.duration_us,
             ledger=ledger,
+            slack_us=self.slack_us,
             evidence=evidence,
         )
+        speed = self.options.realtime
         return RunResult(
             scenario=scenario,
             header=self.header,
@@ -119,6 +152,7 @@ class Run:
             counts=self._counts(),
             wall_seconds=self._wall,
             startup_wall_seconds=self._startup_wall,
+            realtime=None if self._lag is None else RealTime(speed, self.slack_us, self._lag.worst_us),
             draws=tuple(self.cluster.draws),
         )
 

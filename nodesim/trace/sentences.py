@@ -107,6 +107,10 @@ def _connection_lost(fields: dict[str, Any]) -> str:
     return f"connection {fields.get('connection', '')} lost ({fields.get('why', '')})"
 
 
+def _late(fields: dict[str, Any]) -> str:
+    return f"the run is late by {instant(int(fields['late_us']))}, more than its slack of {instant(int(fields['slack_us']))}"
+
+
 _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "ObjectCreated": lambda fields: f"created{_by(fields)}",
     "ObjectModified": _modified,
@@ -127,4 +131,6 @@ _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "Step": lambda fields: f"step: {fields.get('text', '')}",
     "RunEnded": lambda fields: "the run ended",
     "NodeStatusUnknown": _status_unknown,
+    "RunLate": _late,
+    "RunCaughtUp": lambda fields: f"the run is in time again, it was late by up to {instant(int(fields['worst_us']))}",
 }

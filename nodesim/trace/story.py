@@ -22,7 +22,7 @@ from nodesim.values import value
 
 ROWS_MAX: Final = 60
 """About a screen."""
-_TOGETHER_US: Final = SECOND
+TOGETHER_US: Final = SECOND
 """What is said of several objects within this time is one row; two passes of a controller lie further apart."""
 
 
@@ -86,7 +86,7 @@ def _grouped(notes: list[Note]) -> list[_Group]:
     for note in notes:
         key = (note.object.partition("/")[0], note.group)
         group = newest.get(key)
-        if group is None or note.t_us - group.first.t_us > _TOGETHER_US:
+        if group is None or note.t_us - group.first.t_us > TOGETHER_US:
             group = newest[key] = _Group(note, [])
             groups.append(group)
         if note.object not in group.objects[-1:]:

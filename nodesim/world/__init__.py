@@ -1,7 +1,24 @@
-"""What runs the actors: one ordered queue, virtual time, named streams, supervision."""
+"""What runs the actors: one ordered queue, virtual or real time, named streams, supervision."""
 
-from nodesim.world.clock import VirtualClock
-from nodesim.world.driver import Advance, Transport, driving, spare_the_collector
+from nodesim.world.clock import RealClock, VirtualClock, WorldClock, wall
+from nodesim.world.driver import Advance, driving, spare_the_collector
+from nodesim.world.live import Lag, Live, Outlet, living
+from nodesim.world.windows import Transport
 from nodesim.world.world import Parcel, World
 
-__all__ = ["Advance", "Parcel", "Transport", "VirtualClock", "World", "driving", "spare_the_collector"]
+__all__ = [
+    "Advance",
+    "Lag",
+    "Live",
+    "Outlet",
+    "Parcel",
+    "RealClock",
+    "Transport",
+    "VirtualClock",
+    "World",
+    "WorldClock",
+    "driving",
+    "living",
+    "spare_the_collector",
+    "wall",
+]

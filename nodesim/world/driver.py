@@ -1,8 +1,7 @@
-"""How does the time of a run pass?
+"""How does virtual time pass?
 
-`driving` starts each actor's trio task and lets one world, or several that are coupled only by messages, take their
-turns up to the run's end.  Several worlds advance in windows of the least latency: what one sends inside a window
-arrives after it, so no world can miss anything that belongs into its past.
+`driving` starts each actor's trio task and lets one world, or several that are coupled only by messages (`windows`),
+take their turns up to the run's end.  Real time is `live`.
 """
 
 from __future__ import annotations
@@ -10,13 +9,14 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 import trio
 
 from nodesim.errors import NotRunnable, TimeStandsStill
 from nodesim.world.clock import VirtualClock
-from nodesim.world.world import Parcel, World
+from nodesim.world.windows import Transport, in_windows
+from nodesim.world.world import World
 
 TURNS_AT_ONCE: Final = 2_000
 """Turns between two checkpoints of trio: a few milliseconds, so that Ctrl-C is heard."""
@@ -24,25 +24,8 @@ TURNS_AT_ONCE: Final = 2_000
 STILL_MAX: Final = 2_000_000
 """Turns at one instant after which the world says who keeps it there.  5,000 nodes registering at once take 50,000."""
 
-
 Advance: TypeAlias = Callable[[int], Awaitable[None]]
 """Lets the time pass up to an instant (us, inclusive)."""
-
-
-class Transport(Protocol):
-    """What takes frames from one world to another (entry-point group `nodesim.transports`)."""
-
-    def join(self, place: int, actors: Sequence[str]) -> None:
-        """A world with these actors takes part."""
-        ...
-
-    def post(self, place: int, parcels: Sequence[Parcel]) -> None:
-        """Frames that left a world."""
-        ...
-
-    def fetch(self, place: int) -> list[Parcel]:
-        """Frames that came for a world since the last call."""
-        ...
 
 
 @asynccontextmanager
@@ -81,7 +64,7 @@ async def driving(
             await run.world(world, until_us)
             _nobody_left_out(world)
         else:
-            await _windows(worlds, until_us, transport, lookahead_us, run)
+            await in_windows(worlds, until_us, transport, lookahead_us, run.world, run.next_us)
         for world in worlds:
             world.now_us = until_us
 
@@ -118,6 +101,10 @@ class _Run:
                 self._progress(world.now_us)
             await trio.lowlevel.checkpoint()
 
+    async def next_us(self, world: World) -> int | None:
+        """When the next thing happens in a world (us)."""
+        return world.next_us()
+
     def _look(self, world: World) -> None:
         if world.now_us != self._still_us:
             self._still, self._still_us = 0, world.now_us
@@ -125,22 +112,6 @@ class _Run:
         if self._still > STILL_MAX:
             msg = f"time stands still at {world.now_us / 1e6:.6f} s: {world.next_turn()} is next, over and over"
             raise TimeStandsStill(msg)
-
-
-async def _windows(worlds: Sequence[World], until_us: int, transport: Transport, lookahead_us: int, run: _Run) -> None:
-    assert lookahead_us > 0, "worlds without latency between them cannot be told apart"
-    while True:
-        heads = [head for world in worlds if (head := world.next_us()) is not None]
-        if not heads or min(heads) > until_us:
-            return
-        last_us = min(min(heads) + lookahead_us - 1, until_us)
-        for place, world in enumerate(worlds):
-            await run.world(world, last_us)
-            transport.post(place, world.outbox)
-            world.outbox = []
-        for place, world in enumerate(worlds):
-            for parcel in transport.fetch(place):
-                world.take_in(parcel)
 
 
 def _nobody_left_out(world: World) -> None:

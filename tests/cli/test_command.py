@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -239,6 +240,64 @@ def test_ctrl_c_ends_with_130_within_a_second_and_leaves_a_readable_trace(tmp_pa
     assert took < 1.5
     with trace.open() as lines:
         assert read_trace(lines).records
+
+
+def test_real_time_follows_the_run_and_judges_it_with_slack(tmp_path: Path) -> None:
+    """The story is told while it happens, the trace is written line by line, the lag is reported."""
+    trace = tmp_path / "t.jsonl"
+    done = nodesim("run", FLAGSHIP, "--realtime", "600", "--trace", trace)
+    assert done.returncode == ExitCode.HELD, done.stdout
+    story, _, rest = done.stdout.partition("For how long belief and truth differed")
+    assert story.index("cut off in both directions") < story.index("Ready: True -> Unknown") < story.index("healed")
+    assert "real time at speed 600: nothing was later than" in rest
+    digest = rest.partition("digest ")[2].split()[0]
+    assert hashlib.sha256(trace.read_bytes()).hexdigest() == digest
+    document = json.loads(nodesim("run", small(tmp_path), "--realtime", "300", "--json").stdout)
+    assert document["ok"] is True
+    assert document["realtime"]["speed"] == 300
+    assert document["realtime"]["slack_seconds"] == 30
+    assert document["realtime"]["in_time"] is True
+    assert document["wall_seconds"] >= 0.1
+
+
+def test_ctrl_c_in_real_time_ends_within_a_second_and_the_trace_was_there_all_along(tmp_path: Path) -> None:
+    """Line by line: what is in the file before the interruption can be read, and the rest is added."""
+    trace = tmp_path / "t.jsonl"
+    command = [sys.executable, "-m", "nodesim", "run", str(small(tmp_path)), "--realtime", "1", "--trace", str(trace)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        end = time.monotonic() + 20
+        while time.monotonic() < end and not (trace.exists() and trace.read_bytes().count(b"\n") > 10):
+            time.sleep(0.05)  # The run goes on in the other process; its trace is the sign to wait for.
+        with trace.open() as lines:
+            before = read_trace(lines).records
+        asked = time.monotonic()
+        running.send_signal(signal.SIGINT)
+        said = running.communicate(timeout=20)[1]
+        took = time.monotonic() - asked
+    assert running.returncode == ExitCode.INTERRUPTED
+    assert "interrupted at" in said
+    assert "Traceback" not in said
+    assert took < 1
+    assert len(before) >= 10
+    with trace.open() as lines:
+        assert read_trace(lines).records[: len(before)] == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--realtime", "0"], "a speed from 0.001 to"),
+        (["--realtime", "nan"], "a speed from 0.001 to"),
+        (["--realtime", "fast"], "not a valid float"),
+        (["--realtime", "60", "--check-determinism"], "two runs in real time are never the same"),
+    ],
+)
+def test_a_wrong_wish_for_real_time_ends_with_2(tmp_path: Path, arguments: list[str], why: str) -> None:
+    """Usage, not a traceback."""
+    done = nodesim("run", small(tmp_path), *arguments)
+    assert done.returncode == ExitCode.BAD_INPUT
+    assert why in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
 
 
 def test_a_bug_ends_with_70_the_actor_and_the_replay(tmp_path: Path) -> None:
