@@ -108,7 +108,8 @@ def _connection_lost(fields: dict[str, Any]) -> str:
 
 
 def _late(fields: dict[str, Any]) -> str:
-    return f"the run is late by {instant(int(fields['late_us']))}, more than its slack of {instant(int(fields['slack_us']))}"
+    late, slack = instant(int(fields["late_us"])), instant(int(fields["slack_us"]))
+    return f"the run is late by {late}, more than its slack of {slack}"
 
 
 _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {

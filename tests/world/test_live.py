@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -112,7 +113,7 @@ def test_nobody_is_handed_an_instant_older_than_the_slack_and_the_trace_says_tha
     assert world.records[0].fields["late_us"] > slack_us == world.records[0].fields["slack_us"]
     assert {record.kind for record in world.records} <= {"RunLate", "RunCaughtUp"}
     kinds = [record.kind for record in world.records]
-    assert all(first != second for first, second in zip(kinds, kinds[1:])), "they take turns"
+    assert all(first != second for first, second in pairwise(kinds)), "they take turns"
 
 
 def test_a_frame_from_elsewhere_wakes_a_world_that_has_nothing_to_do() -> None:
