@@ -146,6 +146,11 @@ class CancelAllTimers:
 
 
 @value
+class LoseUnsent:
+    """The power goes: what this host's kernel had not sent yet is gone."""
+
+
+@value
 class Record:
     """Write a record into the trace.
 
@@ -169,7 +174,7 @@ class Call:
 
 
 ProgramEffect: TypeAlias = Call | SetTimer | CancelTimer | Record
-MachineEffect: TypeAlias = Send | SetTimer | CancelTimer | CancelAllTimers | Record
+MachineEffect: TypeAlias = Send | SetTimer | CancelTimer | CancelAllTimers | LoseUnsent | Record
 
 
 class Program(Protocol):
@@ -197,6 +202,7 @@ __all__ = [
     "Changed",
     "Fields",
     "Frame",
+    "LoseUnsent",
     "Machine",
     "MachineEffect",
     "MachineEvent",

@@ -18,6 +18,7 @@ from nodesim.kubelet.steps import KillKubelet, PowerOff, PowerOn, StartKubelet
 from nodesim.machine import (
     CancelAllTimers,
     Frame,
+    LoseUnsent,
     MachineEffect,
     MachineEvent,
     Record,
@@ -174,7 +175,7 @@ class NodeMachine:
         # Without power nobody says goodbye: what the dying process would send is not sent.
         dying = [effect for effect in self._stop_kubelet(now_us) if not isinstance(effect, Send)]
         self.powered = False
-        return [self._record("PoweredOff"), *dying, *self.runtime.power_off(now_us)]
+        return [self._record("PoweredOff"), *dying, LoseUnsent(), *self.runtime.power_off(now_us)]
 
     def _power_on(self, now_us: int) -> list[MachineEffect]:
         if self.powered:

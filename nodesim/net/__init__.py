@@ -1,17 +1,21 @@
 """What does the network do to a message?"""
 
-from nodesim.net.links import HELD, REFUSED, Link, judge, retransmit_at
+from nodesim.net.links import CERTAIN, HELD, LOST, PER_MILLION, REFUSED, Link, after_loss, judge, retransmit_at
 from nodesim.net.topology import CONTROL_PLANE, WAYS, LinkChange, Topology, Way, host_of
 
 __all__ = [
+    "CERTAIN",
     "CONTROL_PLANE",
     "HELD",
+    "LOST",
+    "PER_MILLION",
     "REFUSED",
     "WAYS",
     "Link",
     "LinkChange",
     "Topology",
     "Way",
+    "after_loss",
     "host_of",
     "judge",
     "retransmit_at",

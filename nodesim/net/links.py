@@ -1,10 +1,11 @@
 """What does a link do to a message: when does it arrive, or why does it not?
 
-A link is one direction between two ends.  `judge` answers for one message, from the link's state, the time and one
-draw; it changes nothing.
+A link is one direction between two ends.  `judge` answers for one try to send one message, from the link's state, the
+time and one draw; it changes nothing.
 
 TCP carries everything here, so a lost packet is not a lost message but a late one: it is sent again after 200 ms, then
-after 400 ms, and so on (Linux' least retransmission timeout, doubled).  Only what opens a connection can be lost.
+after 400 ms, and so on (Linux' least retransmission timeout, doubled).  Each try meets the link as it is then.  Only
+what opens a connection can be lost for good.
 """
 
 from __future__ import annotations
@@ -19,28 +20,36 @@ RETRANSMIT_US: Final = 200 * MILLISECOND
 """TCP_RTO_MIN of Linux; each further try waits twice as long."""
 RETRANSMIT_MAX_US: Final = 120 * SECOND
 """TCP_RTO_MAX of Linux."""
-RETRANSMITS_MAX: Final = 9
-"""How often in a row one packet can be lost; it is 102 s late then."""
 PER_MILLION: Final = 1_000_000
 
 HELD: Final = -1
 """Verdict: nothing passes in this direction; TCP keeps the bytes and tries again."""
 REFUSED: Final = -2
 """Verdict: the other end (or a firewall before it) answers with RST."""
+LOST: Final = -3
+"""Verdict: this packet is lost; TCP sends it again."""
+
+CERTAIN: Final = 1 << 32
+"""The chance of a message that was not tried yet, in parts of 2**32."""
 
 
 @attrs.define
 class Link:
-    """The state of one direction.  Times in us; `loss_ppm` is per million packets."""
+    """The state of one direction.  Times in us; losses and duplicates per million packets."""
 
     latency_us: int = MILLISECOND
     jitter_us: int = 0
     loss_ppm: int = 0
+    duplicate_ppm: int = 0
     cut: Literal["", "drop", "refuse"] = ""
+    hold: bool = False
+    """What passes the rest of the link is kept back at its end until it is released."""
     chancy: bool = attrs.field(init=False)
     """Does a message's time depend on a draw?"""
     plain: bool = attrs.field(init=False)
     """Does every message take just the latency?"""
+    stop: int = attrs.field(init=False)
+    """`HELD` or `REFUSED` where every message is; 0 where messages pass, if perhaps not at the first try."""
 
     def __attrs_post_init__(self) -> None:
         """Work out what follows from the rest."""
@@ -48,39 +57,37 @@ class Link:
 
     def settle(self) -> None:
         """To be called when a value was changed."""
-        self.chancy = self.jitter_us > 0 or self.loss_ppm > 0
-        self.plain = not self.chancy and not self.cut
+        total = self.loss_ppm >= PER_MILLION
+        self.stop = HELD if total or self.cut == "drop" else REFUSED if self.cut else 0
+        self.chancy = self.jitter_us > 0 or (self.loss_ppm > 0 and not total)
+        self.plain = not (self.chancy or self.stop or self.hold or self.duplicate_ppm)
 
 
-def judge(link: Link, now_us: int, draw: int) -> int:
-    """The instant (us) at which a message sent now arrives, or `HELD`, or `REFUSED`.
+def judge(link: Link, now_us: int, draw: int, chance: int = CERTAIN) -> int:
+    """The instant (us) at which a message that is sent now arrives, or `HELD`, `REFUSED`, `LOST`.
 
-    `draw` is 64 random bits (0 where the link is not `chancy`): the low half decides the jitter, the high half how
-    often the packet is lost.
+    `draw` is the message's 64 random bits (0 where the link is not `chancy`): the low half decides the jitter, the high
+    half whether this try is lost.  `chance` is what `after_loss` made of the tries before: one draw decides them all.
     """
-    if link.cut:
-        return REFUSED if link.cut == "refuse" else HELD
-    at_us = now_us + link.latency_us
+    if link.stop:
+        return link.stop
+    if link.loss_ppm and draw >> 32 < after_loss(link, chance):
+        return LOST
     if link.jitter_us:
-        at_us += ((draw & 0xFFFFFFFF) * (link.jitter_us + 1)) >> 32
-    if link.loss_ppm:
-        at_us += RETRANSMIT_US * ((1 << losses(link.loss_ppm, draw)) - 1)
-    return at_us
+        return now_us + link.latency_us + (((draw & 0xFFFFFFFF) * (link.jitter_us + 1)) >> 32)
+    return now_us + link.latency_us
 
 
-def losses(loss_ppm: int, draw: int) -> int:
-    """How often in a row this packet is lost: k times with probability loss**k."""
-    high = draw >> 32
-    limit = (loss_ppm << 32) // PER_MILLION
-    count = 0
-    while high < limit and count < RETRANSMITS_MAX:
-        count += 1
-        limit = limit * loss_ppm // PER_MILLION
-    return count
+def after_loss(link: Link, chance: int) -> int:
+    """The part of 2**32 draws with which one more try is lost, given that with `chance` all before were.
+
+    So a packet is lost k times in a row with probability loss**k, and a loss that changes between two tries counts.
+    """
+    return chance * link.loss_ppm // PER_MILLION
 
 
 def retransmit_at(sent_us: int, passable_us: int) -> int:
-    """When TCP's next try comes after the link passes again.
+    """When TCP's next try comes, at or after an instant.
 
     It tries 200 ms after the frame was sent, then after twice the wait each time, at most every 120 s.
     """

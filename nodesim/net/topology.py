@@ -28,7 +28,9 @@ class LinkChange:
     latency_us: int | None = None
     jitter_us: int | None = None
     loss_ppm: int | None = None
+    duplicate_ppm: int | None = None
     cut: Literal["", "drop", "refuse"] | None = None
+    hold: bool | None = None
 
 
 class Topology:
@@ -54,7 +56,7 @@ class Topology:
         """Change the links of some hosts."""
         values = {
             name: value
-            for name in ("latency_us", "jitter_us", "loss_ppm", "cut")
+            for name in ("latency_us", "jitter_us", "loss_ppm", "duplicate_ppm", "cut", "hold")
             if (value := getattr(change, name)) is not None
         }
         for host in change.hosts:

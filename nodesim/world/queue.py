@@ -20,7 +20,7 @@ FRAME: Final = 0
 TIMER: Final = 1
 EVENT: Final = 2
 RULE: Final = 3
-RELEASE: Final = 4
+RETRY: Final = 4
 
 SLOT_BITS: Final = 20
 """A slot is 2**20 us: short beside the timeouts of 10 s and more, long beside the 2 ms of a round trip."""

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import Final, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from nodesim.errors import ActorCrash, FrameError
 from nodesim.machine import (
+    CancelAllTimers,
     CancelTimer,
     Machine,
     MachineEffect,
@@ -25,23 +26,19 @@ from nodesim.machine import (
     Send,
     SetTimer,
     TimerFired,
-    Undelivered,
 )
-from nodesim.messages import ENCODERS, Accept, Close, Dial, Reset, decode
-from nodesim.net import HELD, REFUSED, LinkChange, Topology, host_of, judge, retransmit_at
+from nodesim.messages import ENCODERS, decode
+from nodesim.net import LinkChange, Topology, host_of
 from nodesim.streams import Streams
 from nodesim.trace.records import TraceRecord
 from nodesim.values import value
-from nodesim.world.channel import Channel, HeldFrame
+from nodesim.world.carrier import Carrier
+from nodesim.world.channel import Channel
 from nodesim.world.home import Home
-from nodesim.world.queue import EVENT, FRAME, RELEASE, RULE, TIMER, Payload, Queue
+from nodesim.world.queue import EVENT, FRAME, RULE, TIMER, Entry, Payload, Queue
 
 Take: TypeAlias = Callable[[Home, MachineEvent, str], None]
 """Takes a turn: whose, what happened, and its cause."""
-
-_ENDINGS: Final = frozenset({Close, Reset})
-_HANDSHAKES: Final = frozenset({Dial, Accept, Close, Reset})
-"""What opens or ends a connection; nobody waits for it on a link that is cut."""
 
 
 @value
@@ -79,6 +76,7 @@ class World:
         self.dropped = 0
         """Frames that the codec refused, that nobody is there to take, or that a cut swallowed for good."""
         self._topology = topology
+        self._carrier = Carrier(self, topology)
         self._queue = Queue()
         self._rules = 0
         self._network = Home("", _Nobody(), self)
@@ -150,7 +148,7 @@ class World:
             elif kind == EVENT:
                 event = cast(MachineEvent, payload)
             else:
-                self._move_network(kind, home, payload)
+                self._move_network(kind, home, n, payload)
                 continue
             if take is not None:
                 take(home, event, cause)
@@ -179,13 +177,14 @@ class World:
             turns.clear()
         return False
 
-    def _move_network(self, kind: int, home: Home, payload: Payload) -> None:
+    def _move_network(self, kind: int, home: Home, n: int, payload: Payload) -> None:
         """What is no actor's turn: links change, or TCP tries again."""
         if kind == RULE:
             assert isinstance(payload, LinkChange)
-            self._change(payload)
+            self._carrier.change(payload, self.now_us)
         else:
-            self._release(home, *cast(tuple[Channel, int], payload))
+            channel, connection = cast(tuple[Channel, int], payload)
+            self._carrier.retry(home, channel, connection, n, self.now_us)
 
     # --- effects ----------------------------------------------------------------------------------------------------
 
@@ -211,8 +210,10 @@ class World:
                 )
                 self.records.append(record)
                 cause = fresh = record.id
-            else:
+            elif isinstance(effect, CancelAllTimers):
                 home.forget_timers(effect.spare)
+            else:
+                self._carrier.forget(home)
 
     def _send(self, home: Home, effect: Send, cause: str, now_us: int) -> None:
         destination, message, connection = effect.destination, effect.message, effect.connection
@@ -222,21 +223,10 @@ class World:
         self.bytes += len(frame)
         channel = home.channels.get(destination) or self._open_channel(home, destination)
         link = channel.link
-        if link.plain and not channel.held and kind not in _ENDINGS:
-            self._post(home, channel, now_us + link.latency_us, frame)
-            return
-        if kind in _ENDINGS:
-            channel.forget(connection)
-        draw = channel.draw()
-        at_us = HELD if connection in channel.held and kind not in _HANDSHAKES else judge(link, now_us, draw)
-        if at_us >= 0:
-            self._post(home, channel, at_us, frame)
-        elif at_us == REFUSED:
-            self._refused(home, channel, connection, now_us)
-        elif kind in _HANDSHAKES:
-            self.dropped += 1  # A lost SYN is the client's to repeat; a lost FIN or RST nobody misses.
-        elif not channel.hold(connection, HeldFrame(now_us, draw, frame)):
-            self._refused(home, channel, connection, now_us)
+        if link.plain and channel.connection == connection and not channel.backlogs:
+            self.post(home, channel, now_us + link.latency_us, frame)
+        else:
+            self._carrier.send(home, channel, connection, kind, frame, now_us)
 
     def _open_channel(self, home: Home, destination: str) -> Channel:
         link = self._topology.link(home.host, host_of(destination))
@@ -244,8 +234,8 @@ class World:
         channel = home.channels[destination] = Channel(home.name, destination, receiver, link, self.streams)
         return channel
 
-    def _post(self, home: Home, channel: Channel, at_us: int, frame: bytes) -> None:
-        """Put a frame into the receiver's queue, behind what is on its way on this channel."""
+    def post(self, home: Home, channel: Channel, at_us: int, frame: bytes) -> None:
+        """Put a frame into the receiver's queue, behind what is on its way on the channel's connection."""
         if at_us < channel.last_us:
             at_us = channel.last_us
         channel.last_us = at_us
@@ -260,13 +250,9 @@ class World:
         else:
             self.outbox.append(Parcel(at_us, home.name, count, channel.destination, frame))
 
-    def _refused(self, home: Home, channel: Channel, connection: int, now_us: int) -> None:
-        """The sender hears of a refusal after a round trip."""
-        self.dropped += 1
-        home.count += 1
-        at_us = now_us + 2 * channel.link.latency_us
-        event = Undelivered(channel.destination, connection)
-        self._queue.push((at_us, home.name, home.count, home, EVENT, event, ""))
+    def push(self, entry: Entry) -> None:
+        """Put an entry into the queue as it is."""
+        self._queue.push(entry)
 
     def _refuse(self, home: Home, origin: str, refused: FrameError) -> None:
         """A frame that is none: counted, recorded once for its sender and receiver, dropped."""
@@ -274,30 +260,3 @@ class World:
         if (home.name, origin) not in self._refusals:
             self._refusals.add((home.name, origin))
             self.perform(home, [Record("FrameDropped", "", {"source": origin, "why": str(refused)})], "", self.now_us)
-
-    # --- cut links --------------------------------------------------------------------------------------------------
-
-    def _change(self, change: LinkChange) -> None:
-        """Apply a rule; where it lets a link pass again, TCP's next try is due some time later."""
-        self._topology.apply(change)
-        for name in sorted(self.homes):
-            home = self.homes[name]
-            for destination in sorted(home.channels):
-                channel = home.channels[destination]
-                if channel.held and channel.link.cut != "drop":
-                    for connection in sorted(channel.held):
-                        home.count += 1
-                        at_us = retransmit_at(channel.held[connection][0].sent_us, self.now_us)
-                        release = (channel, connection)
-                        self._queue.push((at_us, name, home.count, home, RELEASE, release, ""))
-
-    def _release(self, home: Home, channel: Channel, connection: int) -> None:
-        """TCP tries again: all that was held goes out, in order, if the link still passes."""
-        if channel.link.cut == "drop":
-            return
-        for held in channel.held.pop(connection, ()):
-            at_us = judge(channel.link, self.now_us, held.draw)
-            if at_us >= 0:
-                self._post(home, channel, at_us, held.frame)
-            else:
-                self._refused(home, channel, connection, self.now_us)

@@ -8,7 +8,18 @@ from typing import Any
 
 from nodesim.apiserver import ApiServer
 from nodesim.kubelet import KillKubelet, NodeMachine, PowerOff, PowerOn, StartKubelet
-from nodesim.machine import CancelAllTimers, CancelTimer, Frame, Record, Send, SetTimer, Started, TimerFired, Told
+from nodesim.machine import (
+    CancelAllTimers,
+    CancelTimer,
+    Frame,
+    LoseUnsent,
+    Record,
+    Send,
+    SetTimer,
+    Started,
+    TimerFired,
+    Told,
+)
 from nodesim.messages import Accept, Close, Create, Delete, Dial, Get, Reset, WatchEvent
 from nodesim.objects import Document, decode_document, encode_document
 from nodesim.profiles import V1_36, Settings
@@ -90,6 +101,8 @@ class Wire:
                 if who == name and not (isinstance(key, tuple) and key[:1] == (effect.spare,)):
                     del self._timers[who, key]
         else:
+            if isinstance(effect, LoseUnsent):
+                return  # This stage's network holds nothing back.
             assert isinstance(effect, Send)
             if not {name, effect.destination} & self.cut:
                 frame = Frame(name, effect.id, effect.in_reply_to, effect.connection, effect.message)

@@ -2,8 +2,19 @@
 
 import pytest
 
-from nodesim.net import HELD, REFUSED, Link, LinkChange, Topology, host_of, judge, retransmit_at
-from nodesim.net.links import RETRANSMIT_US, losses
+from nodesim.net import (
+    CERTAIN,
+    HELD,
+    LOST,
+    REFUSED,
+    Link,
+    LinkChange,
+    Topology,
+    after_loss,
+    host_of,
+    judge,
+    retransmit_at,
+)
 from nodesim.units import MILLISECOND, SECOND
 
 FULL = (1 << 64) - 1
@@ -18,13 +29,18 @@ FULL = (1 << 64) - 1
         (Link(1000, jitter_us=500), 0xFFFFFFFF, 1_001_500),
         (Link(1000, jitter_us=500), 0x80000000, 1_001_250),
         (Link(1000, loss_ppm=10_000), FULL, 1_001_000),
-        (Link(1000, loss_ppm=1_000_000), 0, 1_001_000 + RETRANSMIT_US * (2**9 - 1)),
+        (Link(1000, loss_ppm=10_000), 0, LOST),
+        (Link(1000, loss_ppm=1_000_000), 0, HELD),
+        (Link(1000, loss_ppm=1_000_000), FULL, HELD),
+        (Link(1000, loss_ppm=1_000_000, cut="refuse"), 0, HELD),
+        (Link(1000, hold=True), 0, 1_001_000),
+        (Link(1000, duplicate_ppm=1_000_000), 0, 1_001_000),
         (Link(1000, cut="drop"), 0, HELD),
         (Link(1000, cut="refuse"), 0, REFUSED),
     ],
 )
-def test_a_message_arrives_after_latency_jitter_and_retransmissions(link: Link, draw: int, expected: int) -> None:
-    """A message sent at 1 s arrives at the latency plus what its draw says, or the cut decides."""
+def test_a_message_arrives_after_latency_and_jitter_or_not(link: Link, draw: int, expected: int) -> None:
+    """A message sent at 1 s arrives at the latency plus what its draw says; a loss of 100 % is as good as a cut."""
     assert judge(link, 1 * SECOND, draw) == expected
 
 
@@ -41,7 +57,26 @@ def test_a_message_arrives_after_latency_jitter_and_retransmissions(link: Link, 
 )
 def test_a_packet_is_lost_k_times_with_probability_loss_to_the_k(ppm: int, part: float, expected: int) -> None:
     """With 50 % loss the draws below a half are lost once, those below a quarter twice, and so on."""
-    assert losses(ppm, int(part * 2**32) << 32) == expected
+    assert tries(int(part * 2**32) << 32, [ppm] * 40) == expected
+
+
+def test_each_try_meets_the_loss_of_its_own_time() -> None:
+    """Lost once at 50 %: at 0 % the next try passes; at 10 % it is lost with a tenth of those draws."""
+    twice, once = int(0.04 * 2**32) << 32, int(0.06 * 2**32) << 32
+    assert tries(once, [500_000, 0]) == 1
+    assert tries(once, [500_000, 100_000, 0]) == 1
+    assert tries(twice, [500_000, 100_000, 0]) == 2
+
+
+def tries(draw: int, losses: list[int]) -> int:
+    """How often a packet is lost, the loss of each try given."""
+    chance = CERTAIN
+    for count, ppm in enumerate(losses):
+        link = Link(1000, loss_ppm=ppm)
+        if judge(link, 0, draw, chance) != LOST:
+            return count
+        chance = after_loss(link, chance)
+    return len(losses)
 
 
 @pytest.mark.parametrize(

@@ -2,70 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-import trio
 
 from nodesim.errors import ActorCrash, NotRunnable, TimeStandsStill
-from nodesim.machine import Frame, Record, Send, SetTimer, Started, TimerFired, Undelivered
-from nodesim.messages import Close, Dial, Get, Ping, Pong
-from nodesim.net import Link, LinkChange, Topology
-from nodesim.streams import Streams
-from nodesim.trace.records import TraceRecord, order
-from nodesim.units import MILLISECOND, SECOND
-from nodesim.world import VirtualClock, World, driver, driving
-from nodesim.world.channel import HELD_MAX
+from nodesim.machine import Frame, Record, Send, SetTimer, Started, TimerFired
+from nodesim.messages import Ping, Pong
+from nodesim.net import Link, LinkChange
+from nodesim.units import SECOND
+from nodesim.world import World, driver
+from tests.world.stage import Handle, mute, play, play_all, traced, world_of
 from transports.memory import MemoryTransport
-
-Handle = Callable[[Any, int], list[Any]]
-
-
-class Scripted:
-    """A machine that is one function and notes what it is given."""
-
-    def __init__(self, handle: Handle) -> None:
-        self._handle = handle
-        self.seen: list[tuple[int, Any]] = []
-
-    def handle(self, event: Any, now_us: int) -> list[Any]:
-        """Note, then decide."""
-        self.seen.append((now_us, event))
-        return self._handle(event, now_us)
-
-
-def mute(event: Any, now_us: int) -> list[Any]:
-    """A machine that does nothing."""
-    return []
-
-
-def world_of(link: Link | None = None, **handles: Handle) -> tuple[World, dict[str, Scripted]]:
-    """A world with these actors (`w0` stands for node/w0), each started at 0."""
-    world = World(Topology(link or Link(1000), Link(1000)), Streams(1))
-    machines = {}
-    for short, handle in handles.items():
-        name = f"node/{short}" if short.startswith("w") else short
-        machines[short] = Scripted(handle)
-        world.add(name, machines[short])
-        world.schedule(0, name, 0, name, Started())
-    return world, machines
-
-
-def play(world: World, until_us: int = 100 * SECOND, **options: Any) -> None:
-    """Drive one world in its own trio."""
-    play_all([world], until_us, **options)
-
-
-def play_all(worlds: list[World], until_us: int, **options: Any) -> None:
-    """Drive worlds in a trio of their own."""
-    clock = VirtualClock()
-
-    async def main() -> None:
-        async with driving(worlds, clock, **options) as advance:
-            await advance(until_us)
-
-    trio.run(main, clock=clock)
 
 
 def test_frames_of_one_sender_arrive_in_order_whatever_their_jitter() -> None:
@@ -129,83 +77,6 @@ def test_records_name_their_cause() -> None:
     play(world)
     causes = {record.kind: record.cause for record in world.records}
     assert causes == {"A": "", "B": "node/w0#1", "T": "node/w0#2", "S": "node/w0#2", "R": ""}
-
-
-def test_a_cut_holds_what_is_sent_until_tcp_tries_again() -> None:
-    """Two frames sent into a cut arrive together, in order, at the first try after it is healed."""
-
-    def kubelet(event: Any, now_us: int) -> list[Any]:
-        if isinstance(event, Started):
-            return [SetTimer("one", 10 * SECOND), SetTimer("two", 12 * SECOND)]
-        return [Send("apiserver", Get("nodes", "", event.key), id=1, connection=1)]
-
-    world, machines = world_of(w0=kubelet, apiserver=mute)
-    world.schedule_rule(5 * SECOND, LinkChange(("w0",), ("to-control-plane",), cut="drop"))
-    world.schedule_rule(20 * SECOND, LinkChange(("w0",), ("to-control-plane",), cut=""))
-    play(world)
-    got = [(t, e.message.name) for t, e in machines["apiserver"].seen if isinstance(e, Frame)]
-    assert got == [(22_601 * MILLISECOND, "one"), (22_601 * MILLISECOND, "two")]  # 10 s + 200 ms * (2**6 - 1) + 1 ms
-
-
-def test_what_is_held_on_one_connection_does_not_hold_back_another() -> None:
-    """A client that dialed anew after the cut is served while its old connection's bytes still wait."""
-
-    def server(event: Any, now_us: int) -> list[Any]:
-        if isinstance(event, Started):
-            return [SetTimer(1, 10 * SECOND), SetTimer(2, 31 * SECOND)]
-        return [Send("node/w0", Ping(), connection=event.key)]
-
-    world, machines = world_of(w0=mute, apiserver=server)
-    world.schedule_rule(5 * SECOND, LinkChange(("w0",), ("from-control-plane",), cut="drop"))
-    world.schedule_rule(30 * SECOND, LinkChange(("w0",), ("from-control-plane",), cut=""))
-    play(world)
-    got = [(t, e.connection) for t, e in machines["w0"].seen if isinstance(e, Frame)]
-    assert got == [(31_001 * MILLISECOND, 2), (35_401 * MILLISECOND, 1)]
-
-
-def test_what_opens_or_closes_a_connection_is_lost_in_a_cut() -> None:
-    """A SYN is the client's to repeat; closing forgets what that connection still held."""
-
-    def kubelet(event: Any, now_us: int) -> list[Any]:
-        if isinstance(event, Started):
-            return [SetTimer("t", 1 * SECOND)]
-        return [
-            Send("apiserver", Dial(), connection=1),
-            Send("apiserver", Ping(), connection=1),
-            Send("apiserver", Ping(), connection=2),
-            Send("apiserver", Close(), connection=1),
-        ]
-
-    world, machines = world_of(w0=kubelet, apiserver=mute)
-    world.schedule_rule(0, LinkChange(("w0",), ("to-control-plane",), cut="drop"))
-    world.schedule_rule(2 * SECOND, LinkChange(("w0",), ("to-control-plane",), cut=""))
-    play(world)
-    assert [e.connection for _, e in machines["apiserver"].seen if isinstance(e, Frame)] == [2]
-    assert world.dropped == 2
-
-
-def test_a_refusing_cut_is_heard_of_after_a_round_trip() -> None:
-    """Mode refuse answers with RST instead of swallowing."""
-
-    def kubelet(event: Any, now_us: int) -> list[Any]:
-        return [Send("apiserver", Ping(), connection=3)] if isinstance(event, Started) else []
-
-    world, machines = world_of(w0=kubelet, apiserver=mute)
-    world.schedule_rule(0, LinkChange(("w0",), ("to-control-plane",), cut="refuse"))
-    play(world)
-    assert machines["w0"].seen[1:] == [(2000, Undelivered("apiserver", 3))]
-
-
-def test_a_full_send_buffer_breaks_the_connection() -> None:
-    """Nothing waits without a limit."""
-
-    def kubelet(event: Any, now_us: int) -> list[Any]:
-        return [Send("apiserver", Ping(), connection=1)] * (HELD_MAX + 1) if isinstance(event, Started) else []
-
-    world, machines = world_of(w0=kubelet, apiserver=mute)
-    world.schedule_rule(0, LinkChange(("w0",), ("to-control-plane",), cut="drop"))
-    play(world)
-    assert machines["w0"].seen[1:] == [(2000, Undelivered("apiserver", 1))]
 
 
 def test_a_frame_that_is_none_is_counted_recorded_once_and_dropped() -> None:
@@ -282,11 +153,6 @@ def answer(event: Any, now_us: int) -> list[Any]:
     if not isinstance(event, Frame):
         return []
     return [Record("Asked", "", {"by": event.source}), Send(event.source, Pong(), in_reply_to=event.id)]
-
-
-def traced(worlds: list[World]) -> list[TraceRecord]:
-    """All records in the trace's order."""
-    return sorted((record for world in worlds for record in world.records), key=order)
 
 
 def test_two_coupled_worlds_and_task_mode_give_the_same_records_as_one() -> None:
