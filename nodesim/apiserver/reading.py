@@ -6,8 +6,11 @@ Source: apiserver pkg/endpoints/handlers (create.go, update.go, patch.go, rest.g
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 from nodesim.apiserver import failures
-from nodesim.apiserver.registry import BY_PLURAL, Resource
+from nodesim.apiserver.registry import Resource
 from nodesim.apiserver.shapes import misshapen
 from nodesim.errors import FrameError
 from nodesim.messages import Failure
@@ -16,18 +19,23 @@ from nodesim.objects.documents import DOCUMENT_BYTES_MAX
 
 _SUBRESOURCES = ("", "status")
 
+Served: TypeAlias = Mapping[str, Resource]
+"""The resources of a server by their names in requests."""
 
-def find_resource(plural: str, subresource: str = "") -> Resource | Failure:
+
+def find_resource(served: Served, name: str, subresource: str = "") -> Resource | Failure:
     """The resource of a request, or 404."""
-    resource = BY_PLURAL.get(plural)
+    resource = served.get(name)
     if resource is None or subresource not in _SUBRESOURCES or (subresource and not resource.has_status):
         return failures.unknown_resource()
     return resource
 
 
-def find_one(plural: str, namespace: str, name: str, subresource: str = "") -> Resource | Failure:
+def find_one(
+    served: Served, resource_name: str, namespace: str, name: str, subresource: str = ""
+) -> Resource | Failure:
     """The resource of a request for one object, whose address must be complete."""
-    resource = find_resource(plural, subresource)
+    resource = find_resource(served, resource_name, subresource)
     if isinstance(resource, Failure):
         return resource
     if not name:
@@ -53,7 +61,7 @@ def typed_document(resource: Resource, document: Document) -> Document | Failure
     """The document as an object of its kind: kind and apiVersion agree (or are filled in), fields have their types."""
     version = document.get("apiVersion") or resource.api_version
     kind = document.get("kind") or resource.kind
-    if version != resource.api_version:
+    if version != resource.api_version and not _other_version(resource, version):
         return failures.bad_request(
             f"the API version in the data ({version!s:.80}) does not match "
             f"the expected API version ({resource.api_version})"
@@ -62,10 +70,15 @@ def typed_document(resource: Resource, document: Document) -> Document | Failure
         return failures.bad_request(f'{kind!s:.80} in version "{version}" cannot be handled as a {resource.kind}')
     if "apiVersion" not in document or "kind" not in document:
         document = {"apiVersion": version, "kind": kind, **document}
-    fault = misshapen(kind, document)
+    fault = misshapen(resource.rules, document)
     if fault is not None:
         return failures.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {fault}')
     return document
+
+
+def _other_version(resource: Resource, version: object) -> bool:
+    """A kind that nothing models may come in any version of its group, and is not converted."""
+    return not resource.modelled and type(version) is str and version.rpartition("/")[0] == resource.group
 
 
 def addressed(resource: Resource, document: Document, namespace: str, name: str) -> Document | Failure:

@@ -18,9 +18,9 @@ _UNRECORDED: Final = ("Lease", "Event")
 
 def record_of(resource: Resource, change: Change, by: str, verb: str, *, heartbeats: bool) -> Record | None:
     """The record of a change made by `by`; None where the trace does not speak of it."""
-    if resource.kind == "Event":
+    if resource.rules == "Event":
         return None if change.type == "DELETED" else _event_record(change.new.document)
-    if resource.kind == "Lease":
+    if resource.rules == "Lease":
         return _lease_record(change, by) if heartbeats and change.type != "DELETED" else None
     document = change.new.document
     where, uid = object_ref(document), document["metadata"]["uid"]
@@ -37,7 +37,7 @@ def record_of(resource: Resource, change: Change, by: str, verb: str, *, heartbe
 
 
 def summary(kind: str, document: Document) -> Fields:
-    """What records say of an object, whole."""
+    """What records say of an object, whole; `kind` "" for one that nothing models."""
     assert kind not in _UNRECORDED
     metadata = document["metadata"]
     labels = metadata.get("labels") or {}
@@ -90,7 +90,7 @@ def _is_ready(status: dict[str, Any]) -> bool:
 
 def _summary_of(resource: Resource, stored: Stored) -> Fields:
     if stored.summary is None:
-        stored.summary = shared(summary(resource.kind, stored.document))
+        stored.summary = shared(summary(resource.rules, stored.document))
     assert stored.summary is not None
     return stored.summary
 

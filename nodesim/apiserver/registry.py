@@ -1,7 +1,8 @@
 """Which resources does the API server know, and what is special about each?
 
 One row per resource; a new one (deployments, statefulsets, ...) needs a row here, a shape in `shapes.py` and, where it
-has defaults or rules of its own, a branch in `strategy.py` and `validation.py`.
+has defaults or rules of its own, a branch in `strategy.py` and `validation.py`.  Kinds that nothing here models have
+no row; a server may serve them all the same (`unmodelled.py`).
 Sources: the strategies under pkg/registry (`AllowCreateOnUpdate`, `AllowUnconditionalUpdate`, `PrepareForCreate`) and
 the field label conversions in pkg/apis/core/v1/conversion.go.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -33,6 +34,9 @@ _METADATA_ONLY: Final = _fields()
 class Resource:
     """One kind of object and how the server treats it."""
 
+    modelled: bool = True
+    """False: documents are kept as they are written, and no rules of the kind are known."""
+
     plural: str
     kind: str
     group: str = ""
@@ -54,10 +58,18 @@ class Resource:
     """Field labels, beside metadata.name, by which lists and watches are found without a walk over all."""
     fields: MappingProxyType[str, Path] = _METADATA_ONLY
     """The field labels that selectors may use."""
+    name: str = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self.plural if self.modelled else self.group_resource, True)
+    )
+    """How requests name it: `pods`, and with its group where nothing models it: `ingresses.networking.k8s.io`."""
+    rules: str = attrs.field(init=False, default=attrs.Factory(lambda self: self.kind if self.modelled else "", True))
+    """The kind whose rules hold for it, "" where none are known."""
 
-    def __reduce__(self) -> tuple[Callable[[str], Resource], tuple[str]]:
+    def __reduce__(self) -> tuple[Callable[..., Resource], tuple[Any, ...]]:
         """Copies of a server's state share the one row."""
-        return (_row, (self.plural,))
+        if self.modelled:
+            return (_row, (self.plural,))
+        return (unmodelled, (self.plural, self.kind, self.group, self.version, self.namespaced))
 
     @property
     def api_version(self) -> str:
@@ -140,6 +152,11 @@ RESOURCES: Final = (
 
 def _row(plural: str) -> Resource:
     return BY_PLURAL[plural]
+
+
+def unmodelled(plural: str, kind: str, group: str, version: str, namespaced: bool) -> Resource:
+    """A resource without rules of its own: documents are kept as written, there are no subresources."""
+    return Resource(plural=plural, kind=kind, group=group, version=version, namespaced=namespaced, modelled=False)
 
 
 BY_PLURAL: Final = {resource.plural: resource for resource in RESOURCES}

@@ -10,13 +10,14 @@ with the last change, before that change's events.  One path is short, because i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from nodesim.apiserver import failures
 from nodesim.apiserver.connections import Connections
 from nodesim.apiserver.reading import find_one, find_resource
 from nodesim.apiserver.records import record_of
-from nodesim.apiserver.registry import BY_PLURAL
+from nodesim.apiserver.registry import BY_PLURAL, Resource
 from nodesim.apiserver.selection import parse_selection
 from nodesim.apiserver.store import Change, Store
 from nodesim.apiserver.watching import Watcher, Watches
@@ -54,16 +55,26 @@ _RENEWABLE_BYTES_MAX = DOCUMENT_BYTES_MAX - 64
 
 
 class ApiServer:
-    """The store behind Kubernetes' API and those who watch it; the actor `apiserver`."""
+    """The store behind Kubernetes' API and those who watch it; the actor `apiserver`.
 
-    def __init__(self, settings: Settings, profile: Profile, *, record_heartbeats: bool = False) -> None:
+    It serves the resources of `registry.py`, and `more` that nothing here models.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        profile: Profile,
+        *,
+        more: Sequence[Resource] = (),
+        record_heartbeats: bool = False,
+    ) -> None:
         self._record_heartbeats = record_heartbeats
-        self._store = Store()
+        self._store = Store(more)
         self._writes = Writes(self._store, settings, profile)
         self._writes.start()
         self._leases = self._store.objects("leases")
         self._connections = Connections()
-        self._watches = Watches(settings.watch_history_us, self._store.version)
+        self._watches = Watches(self._store.served.values(), settings.watch_history_us, self._store.version)
         self.renewals = 0
         """Lease updates that changed something."""
         self.status_posts = 0
@@ -149,7 +160,7 @@ class ApiServer:
                 return []  # An answer; nothing was asked.
 
     def _get(self, request: Get) -> Done | Failure:
-        resource = find_one(request.resource, request.namespace, request.name)
+        resource = find_one(self._store.served, request.resource, request.namespace, request.name)
         if isinstance(resource, Failure):
             return resource
         stored = self._store.get(resource, request.namespace, request.name)
@@ -158,7 +169,7 @@ class ApiServer:
         return Done(200, stored.packed, str(stored.version))
 
     def _list(self, request: List) -> Listed | Failure:
-        resource = find_resource(request.resource)
+        resource = find_resource(self._store.served, request.resource)
         if isinstance(resource, Failure):
             return resource
         try:
@@ -172,7 +183,7 @@ class ApiServer:
 
     def _watch(self, frame: Frame, request: Watch) -> list[MachineEffect]:
         """Answer, then what happened since the version that the client has seen, then whatever comes."""
-        resource = find_resource(request.resource)
+        resource = find_resource(self._store.served, request.resource)
         if isinstance(resource, Failure):
             return [_reply(frame, resource)]
         try:
@@ -180,7 +191,7 @@ class ApiServer:
             version = _version(request.resource_version) or self._store.version
         except ValueError as broken:
             return [_reply(frame, failures.bad_request(str(broken)))]
-        history = self._watches.of[resource.plural].history
+        history = self._watches.of[resource.name].history
         missed = history.since(version)
         if missed is None:
             return [_reply(frame, failures.expired(version, history.oldest))]
@@ -218,7 +229,7 @@ class ApiServer:
             effects.append(_reply(frame, outcome.answer))
         elif resource is _LEASES:
             self.renewals += outcome.changes[0].type == "MODIFIED"
-        elif isinstance(message, Update | Patch) and message.subresource == "status" and resource.plural == "nodes":
+        elif isinstance(message, Update | Patch) and message.subresource == "status" and resource.name == "nodes":
             self.status_posts += frame.source.startswith(_KUBELETS)
         return effects
 

@@ -126,12 +126,16 @@ SHAPES: Final[dict[str, Shape]] = {
     },
 }
 
+_ANY_KIND: Final[Shape] = {"metadata!": _METADATA}
 _NAMES: Final = {str: "a string", int: "an integer", bool: "a boolean"}
 
 
 def misshapen(kind: str, document: Document) -> str | None:
-    """The first field that is not of its type, as `spec.containers[0].name must be a string`; None where all are."""
-    return _fault(SHAPES[kind], document, "")
+    """The first field that is not of its type, as `spec.containers[0].name must be a string`; None where all are.
+
+    Of a kind without rules ("") only the metadata is looked at.
+    """
+    return _fault(SHAPES[kind] if kind else _ANY_KIND, document, "")
 
 
 def _fault(shape: Shape, found: Any, path: str) -> str | None:

@@ -11,12 +11,12 @@ object's versions do not depend on how often others are written.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 import attrs
 
-from nodesim.apiserver.registry import BY_PLURAL, Path, Resource
+from nodesim.apiserver.registry import RESOURCES, Path, Resource
 from nodesim.errors import FrameError
 from nodesim.machine import Fields
 from nodesim.objects import Document, decode_document, encode_document, whole_second
@@ -151,28 +151,30 @@ class _Table:
 
 
 class Store:
-    """All objects by (resource, namespace, name)."""
+    """All objects by (resource, namespace, name); `more` are the resources that it has beside the modelled ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, more: Sequence[Resource] = ()) -> None:
         self.version = 0
         """The version of the last write."""
-        self._tables = {plural: _Table() for plural in BY_PLURAL}
+        self.served = {resource.name: resource for resource in (*RESOURCES, *more)}
+        """The resources by their names in requests."""
+        self._tables = {name: _Table() for name in self.served}
 
     def next_version(self, now_us: int) -> int:
         """The version that a write at this instant gets."""
         return max(self.version + 1, now_us * VERSIONS_PER_US)
 
-    def objects(self, plural: str) -> dict[Key, Stored]:
+    def objects(self, name: str) -> dict[Key, Stored]:
         """The objects of a resource by key, to read only."""
-        return self._tables[plural].objects
+        return self._tables[name].objects
 
     def get(self, resource: Resource, namespace: str, name: str) -> Stored | None:
         """The object, None where there is none."""
-        return self._tables[resource.plural].objects.get((namespace, name))
+        return self._tables[resource.name].objects.get((namespace, name))
 
     def candidates(self, resource: Resource, namespace: str, equalities: dict[str, str]) -> list[Stored]:
         """The objects that may have these field values, in key order: found by name or index, else all."""
-        table = self._tables[resource.plural]
+        table = self._tables[resource.name]
         objects: Iterable[Stored]
         name = equalities.get("metadata.name")
         if name is not None and (namespace or not resource.namespaced):
@@ -196,7 +198,7 @@ class Store:
         """
         metadata = document["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata["name"]
-        assert (namespace, name) not in self._tables[resource.plural].objects
+        assert (namespace, name) not in self._tables[resource.name].objects
         version = self.next_version(now_us)
         made = {
             **document,
@@ -232,7 +234,7 @@ class Store:
         version = self.next_version(now_us)
         before = old.document
         last = {**before, "metadata": {**before["metadata"], "resourceVersion": str(version)}}
-        table = self._tables[resource.plural]
+        table = self._tables[resource.name]
         del table.objects[old.namespace, old.name]
         self._unindex(resource, table, old)
         self.version = version
@@ -249,7 +251,7 @@ class Store:
         return stored
 
     def _put(self, resource: Resource, old: Stored | None, new: Stored) -> None:
-        table = self._tables[resource.plural]
+        table = self._tables[resource.name]
         key = (new.namespace, new.name)
         if resource.indexes:
             if old is not None:

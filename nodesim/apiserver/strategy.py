@@ -38,7 +38,7 @@ def prepared_for_create(resource: Resource, document: Document, settings: Settin
     if resource.has_generation:
         metadata["generation"] = 1
     made = {**document, "metadata": metadata}
-    match resource.kind:
+    match resource.rules:
         case "Pod":
             made = with_default_tolerations(with_pod_defaults(made), settings)
             return {**made, "status": {"phase": "Pending", "qosClass": qos_class(made["spec"])}}
@@ -61,7 +61,7 @@ def prepared_for_update(
     made = _with_servers_metadata(old, document)
     if resource.has_status:
         made = _with_part(made, "status", old)
-    match resource.kind:
+    match resource.rules:
         case "Pod":
             made = with_default_tolerations(with_pod_defaults(made), settings)
         case "ReplicaSet":
@@ -79,10 +79,10 @@ def prepared_for_update(
 def _status_update(resource: Resource, old: Document, document: Document) -> Document:
     """Only the status; of a node also labels and annotations, which kubelets set with it."""
     made = _with_part(old, "status", document)
-    if resource.kind == "Pod":
+    if resource.rules == "Pod":
         qos = (old.get("status") or {}).get("qosClass")
         made["status"] = {**(made.get("status") or {}), "qosClass": qos}
-    elif resource.kind == "Node":
+    elif resource.rules == "Node":
         metadata = dict(old["metadata"])
         for name in ("labels", "annotations"):
             metadata.pop(name, None)

@@ -38,7 +38,7 @@ def create_faults(resource: Resource, document: Document) -> list[str]:
     faults = _name_faults(resource, metadata.get("name") or "")
     faults += _label_faults(metadata.get("labels") or {}, "metadata.labels")
     faults += _kind_faults(resource, document)
-    if resource.kind == "Pod" and not (document.get("spec") or {}).get("containers"):
+    if resource.rules == "Pod" and not (document.get("spec") or {}).get("containers"):
         faults.append("spec.containers: Required value")
     return faults
 
@@ -92,7 +92,7 @@ def _label_faults(labels: dict[str, str], path: str) -> list[str]:
 
 def _kind_faults(resource: Resource, document: Document) -> list[str]:
     spec: dict[str, Any] = document.get("spec") or {}
-    match resource.kind:
+    match resource.rules:
         case "Pod":
             return _pod_spec_faults(spec, "spec")
         case "Node":
@@ -159,7 +159,7 @@ def _replica_set_faults(spec: dict[str, Any]) -> list[str]:
 
 
 def _changed_spec_faults(resource: Resource, old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    match resource.kind:
+    match resource.rules:
         case "Pod":
             return _changed_pod_faults(old, new)
         case "Node":

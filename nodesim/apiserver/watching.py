@@ -17,7 +17,7 @@ from collections.abc import Iterable
 import attrs
 
 from nodesim.apiserver.history import History
-from nodesim.apiserver.registry import RESOURCES, Resource
+from nodesim.apiserver.registry import Resource
 from nodesim.apiserver.selection import Selection
 from nodesim.apiserver.store import Change, Stored, field_text
 from nodesim.machine import MachineEffect, Send
@@ -183,7 +183,8 @@ class ResourceWatches:
 class Watches:
     """All open watches and what late ones can still hear of."""
 
-    def __init__(self, fresh_us: int, version: int) -> None:
+    def __init__(self, resources: Iterable[Resource], fresh_us: int, version: int) -> None:
+        self._resources = tuple(resources)
         self._fresh_us = fresh_us
         self._clients: dict[str, dict[int, Watcher]] = {}
         self.of: dict[str, ResourceWatches] = {}
@@ -193,28 +194,28 @@ class Watches:
         """The server's process begins: it knows the objects as of `version`, and nobody watches."""
         self._clients = {}
         self.of = {
-            resource.plural: ResourceWatches(resource, History(self._fresh_us, version)) for resource in RESOURCES
+            resource.name: ResourceWatches(resource, History(self._fresh_us, version)) for resource in self._resources
         }
 
     def open(self, watcher: Watcher) -> None:
         """Begin to tell a watcher; an older one of that id ends."""
         self.close(watcher.client, watcher.id)
         self._clients.setdefault(watcher.client, {})[watcher.id] = watcher
-        self.of[watcher.resource.plural].add(watcher)
+        self.of[watcher.resource.name].add(watcher)
 
     def close(self, client: str, id_: int) -> None:
         """End one watch, if it is open."""
         watcher = self._clients.get(client, {}).pop(id_, None)
         if watcher is not None:
-            self.of[watcher.resource.plural].remove(watcher)
+            self.of[watcher.resource.name].remove(watcher)
 
     def close_all(self, client: str) -> None:
         """End all watches of a client: its connection is gone."""
         for watcher in self._clients.pop(client, {}).values():
-            self.of[watcher.resource.plural].remove(watcher)
+            self.of[watcher.resource.name].remove(watcher)
 
     def publish(self, resource: Resource, change: Change, now_us: int, out: list[MachineEffect]) -> int:
         """Remember a change and append the frames that tell of it; how many they are."""
-        watches = self.of[resource.plural]
+        watches = self.of[resource.name]
         watches.history.append(change, now_us)
         return watches.tell(change, out)

@@ -54,7 +54,7 @@ class Writes:
 
     def create(self, request: Create, now_us: int) -> Outcome | Failure:
         """POST."""
-        resource = find_resource(request.resource)
+        resource = find_resource(self._store.served, request.resource)
         if isinstance(resource, Failure):
             return resource
         document = plain_document(request.document)
@@ -70,7 +70,7 @@ class Writes:
 
     def renew(self, request: Renew, now_us: int) -> Outcome | Failure:
         """PUT of a lease that is the stored one but for renewTime, version and uid of the request."""
-        resource = find_one("leases", request.namespace, request.name)
+        resource = find_one(self._store.served, "leases", request.namespace, request.name)
         if isinstance(resource, Failure):
             return resource
         old = self._store.get(resource, request.namespace, request.name)
@@ -87,7 +87,7 @@ class Writes:
 
     def update(self, request: Update, now_us: int) -> Outcome | Failure:
         """PUT.  Leases and events are created by it where they do not exist and no uid is asked for."""
-        resource = find_one(request.resource, request.namespace, request.name, request.subresource)
+        resource = find_one(self._store.served, request.resource, request.namespace, request.name, request.subresource)
         if isinstance(resource, Failure):
             return resource
         document = plain_document(request.document)
@@ -111,7 +111,7 @@ class Writes:
 
     def patch(self, request: Patch, now_us: int) -> Outcome | Failure:
         """PATCH: applied to the object as it is now, so it conflicts only where it names a version or uid."""
-        resource = find_one(request.resource, request.namespace, request.name, request.subresource)
+        resource = find_one(self._store.served, request.resource, request.namespace, request.name, request.subresource)
         if isinstance(resource, Failure):
             return resource
         if request.style not in ("strategic", "merge"):
@@ -137,7 +137,7 @@ class Writes:
 
     def bind(self, request: Bind, now_us: int) -> Outcome | Failure:
         """POST pods/NAME/binding: nodeName and PodScheduled; nobody asks whether the node exists."""
-        resource = find_one("pods", request.namespace, request.name)
+        resource = find_one(self._store.served, "pods", request.namespace, request.name)
         if isinstance(resource, Failure):
             return resource
         stored = self._store.get(resource, request.namespace, request.name)
@@ -167,7 +167,7 @@ class Writes:
 
     def delete(self, request: Delete, now_us: int) -> Outcome | Failure:
         """DELETE: 200 with the object as it now is, or last was."""
-        resource = find_one(request.resource, request.namespace, request.name)
+        resource = find_one(self._store.served, request.resource, request.namespace, request.name)
         if isinstance(resource, Failure):
             return resource
         stored = self._store.get(resource, request.namespace, request.name)
@@ -178,7 +178,7 @@ class Writes:
             return failures.delete_uid(resource, request.name, request.uid, uid)
         if request.resource_version and request.resource_version != str(stored.version):
             return failures.delete_version(resource, request.name, request.resource_version, str(stored.version))
-        if resource.kind == "Namespace" and request.name in IMMORTAL_NAMESPACES:
+        if resource.rules == "Namespace" and request.name in IMMORTAL_NAMESPACES:
             return failures.forbidden(resource, request.name, "this namespace may not be deleted")
         changes: list[Change] = []
         deletion = self._deletion(resource, stored, request.grace_seconds, now_us)

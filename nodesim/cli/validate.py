@@ -10,6 +10,7 @@ from nodesim.cli.files import scenario_files
 from nodesim.errors import ExitCode
 from nodesim.scenario.faults import ScenarioError
 from nodesim.scenario.load import load_scenario
+from nodesim.scenario.unmodelled import brought_by
 
 
 @click.command()
@@ -22,10 +23,12 @@ def validate(files: tuple[Path, ...]) -> int:
     code = ExitCode.HELD
     for path in scenario_files(files):
         try:
-            load_scenario(path)
+            scenario = load_scenario(path)
         except ScenarioError as faulty:
             click.echo(str(faulty), err=True)
             code = ExitCode.BAD_INPUT
         else:
             click.echo(f"{path}: fine")
+            for kind in brought_by(scenario):
+                click.echo(f"{path}: warning: nothing models {kind.text}: its objects are kept as written", err=True)
     return code

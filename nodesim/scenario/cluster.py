@@ -18,6 +18,7 @@ from nodesim.profiles import PROFILES, Settings
 from nodesim.scenario.operator import Operator
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import OPERATOR, SCENARIO, Plan
+from nodesim.scenario.unmodelled import brought_by
 from nodesim.scheduler import Scheduler
 from nodesim.spec import Scenario
 from nodesim.streams import Streams
@@ -65,7 +66,12 @@ def build(scenario: Scenario, plan: Plan, options: RunOptions) -> Cluster:
         World(Topology(Link(network.latency_us, network.jitter_us), Link(INSIDE_LATENCY_US)), streams)
         for _ in range(options.worlds)
     )
-    server = ApiServer(settings_of(scenario), PROFILES[scenario.profile], record_heartbeats=options.record_heartbeats)
+    server = ApiServer(
+        settings_of(scenario),
+        PROFILES[scenario.profile],
+        more=[kind.resource for kind in brought_by(scenario)],
+        record_heartbeats=options.record_heartbeats,
+    )
     _add_control_plane(worlds[0], server, scenario, options, streams)
     _add_nodes(worlds[1:] or worlds, scenario, options, streams)
     for world in worlds:

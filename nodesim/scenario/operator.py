@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
-from nodesim.apiserver.registry import RESOURCES, Resource
+from nodesim.apiserver.unmodelled import resource_of
 from nodesim.client import WatchSpec
 from nodesim.machine import Answered, Call, ProgramEffect, ProgramEvent, Record, Started, Told
 from nodesim.messages import Create, Delete, Get, Patch, Request
@@ -83,37 +83,24 @@ class Operator:
         return [Record("RequestFailed", job.about, fields)]
 
 
-_BY_KIND: Final = {(resource.api_version, resource.kind): resource for resource in RESOURCES}
-
-
-def _resource_of(document: Document) -> Resource:
-    """The resource of a manifest; for a kind that nothing models, the plural that kubectl would guess."""
-    api_version, kind = document["apiVersion"], document["kind"]
-    found = _BY_KIND.get((api_version, kind))
-    if found is not None:
-        return found
-    group, _, version = api_version.rpartition("/")
-    return Resource(plural=f"{kind.lower()}s", kind=kind, group=group, version=version)
-
-
 def _place(document: Document) -> tuple[str, str, str, str]:
-    """(plural, namespace, name, how records name it) of a manifest."""
-    resource = _resource_of(document)
+    """(resource, namespace, name, how records name it) of a manifest."""
+    resource = resource_of(document["apiVersion"], document["kind"])
     metadata = document["metadata"]
     name = metadata.get("name") or metadata.get("generateName", "")
     namespace = (metadata.get("namespace") or "default") if resource.namespaced else ""
     about = f"{document['kind']}/{namespace}/{name}" if namespace else f"{document['kind']}/{name}"
-    return resource.plural, namespace, name, about
+    return resource.name, namespace, name, about
 
 
 def _create(document: Document) -> _Job:
-    plural, namespace, _, about = _place(document)
-    return _Job(about, "create", Create(plural, namespace, encode_document(document)))
+    resource, namespace, _, about = _place(document)
+    return _Job(about, "create", Create(resource, namespace, encode_document(document)))
 
 
 def _patch(about: str, document: Document) -> _Job:
-    plural, namespace, name, _ = _place(document)
-    return _Job(about, "apply", Patch(plural, namespace, name, "", "strategic", encode_document(document)))
+    resource, namespace, name, _ = _place(document)
+    return _Job(about, "apply", Patch(resource, namespace, name, "", "strategic", encode_document(document)))
 
 
 def _node_patch(node: str, verb: str, change: Document) -> _Job:

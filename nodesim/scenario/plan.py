@@ -15,6 +15,7 @@ import attrs
 from nodesim.kubelet import KillKubelet, PowerOff, PowerOn, StartKubelet
 from nodesim.machine import Told
 from nodesim.net import WAYS, LinkChange, Way
+from nodesim.scenario.unmodelled import brought_by
 from nodesim.spec import LinkRule, NodeSpec, Scenario, Step, Target
 from nodesim.trace.records import TraceRecord
 
@@ -61,8 +62,18 @@ def plan_of(scenario: Scenario) -> Plan:
         records.append(made)
         return made.id
 
+    def warn(step: int | None, at_us: int, cause: str) -> None:
+        for kind in brought:
+            if kind.step == step:
+                resource = kind.resource
+                fields = {"kind": resource.kind, "api_version": resource.api_version, "resource": resource.name}
+                record(at_us, "KindNotModelled", "", {**fields, "namespaced": resource.namespaced}, cause)
+
+    brought = brought_by(scenario)
+    warn(None, 0, "")
     for index, step in enumerate(scenario.steps):
         step_id = record(step.at_us, "Step", "", {"index": index, "text": step.text})
+        warn(index, step.at_us, step_id)
         if step.verb in _NETWORK_VERBS:
             rules.append((step.at_us, _step_change(step)))
             for node in step.nodes:

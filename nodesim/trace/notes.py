@@ -110,7 +110,7 @@ def _of_steps(evidence: Evidence, begun_us: int, known: dict[str, TraceRecord]) 
 
 
 def _of_decisions(evidence: Evidence, begun_us: int) -> Iterator[Note]:
-    """What controllers decided that no object shows."""
+    """What controllers decided that no object shows, and what none of them will ever look at."""
     for record in evidence.records:
         kind, fields = record.kind, record.fields
         if kind == "EvictionScheduled":
@@ -119,6 +119,9 @@ def _of_decisions(evidence: Evidence, begun_us: int) -> Iterator[Note]:
             )
         elif kind == "EvictionCancelled":
             yield Note(record.t_us, record.object, "eviction cancelled", "", "eviction cancelled", _ANNOUNCED)
+        elif kind == "KindNotModelled":
+            what = sentence(record)
+            yield Note(record.t_us, "", what, "", what, FAULT)
         elif kind == "ZoneStateChanged" and fields.get("old") != "Initial":
             what = f"zone {fields.get('zone') or '(none)'} went from {fields.get('old')} to {fields.get('new')}"
             yield Note(record.t_us, "", what, "", what, _JUDGED)

@@ -103,6 +103,10 @@ def _status_unknown(fields: dict[str, Any]) -> str:
     return f"silent for {instant(int(silent))}, marked Unknown" if silent is not None else "marked Unknown"
 
 
+def _not_modelled(fields: dict[str, Any]) -> str:
+    return f"nothing models {fields.get('kind')} ({fields.get('api_version')}): its objects are kept as written"
+
+
 def _connection_lost(fields: dict[str, Any]) -> str:
     return f"connection {fields.get('connection', '')} lost ({fields.get('why', '')})"
 
@@ -130,6 +134,7 @@ _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "Cut": _cut,
     "Healed": _healed,
     "Step": lambda fields: f"step: {fields.get('text', '')}",
+    "KindNotModelled": _not_modelled,
     "RunEnded": lambda fields: "the run ended",
     "NodeStatusUnknown": _status_unknown,
     "RunLate": _late,

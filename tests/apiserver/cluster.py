@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 from nodesim.apiserver import ApiServer
+from nodesim.apiserver.registry import Resource
 from nodesim.machine import Frame, MachineEffect, Record, Send
 from nodesim.messages import (
     Bind,
@@ -35,8 +37,16 @@ OPERATOR = "operator"
 class Cluster:
     """A server at an instant (`now_us`, which tests move) and everything that it said."""
 
-    def __init__(self, profile: Profile = V1_36, settings: Settings | None = None, *, heartbeats: bool = False) -> None:
-        self.server = ApiServer(settings or Settings.of(profile), profile, record_heartbeats=heartbeats)
+    def __init__(
+        self,
+        profile: Profile = V1_36,
+        settings: Settings | None = None,
+        *,
+        more: Sequence[Resource] = (),
+        heartbeats: bool = False,
+    ) -> None:
+        settings = settings or Settings.of(profile)
+        self.server = ApiServer(settings, profile, more=more, record_heartbeats=heartbeats)
         self.now_us = 10 * SECOND
         self.effects: list[MachineEffect] = []
         self.events: dict[tuple[str, int], list[tuple[str, Document]]] = {}
