@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, TypeAlias
 
 import trio
 
 from nodesim.errors import NotRunnable, TimeStandsStill
 from nodesim.world.clock import VirtualClock
-from nodesim.world.windows import Transport, in_windows
+from nodesim.world.transport import End, Transport
+from nodesim.world.windows import Ear, Windows, serve_windows
+from nodesim.world.words import Finished
 from nodesim.world.world import World
 
 TURNS_AT_ONCE: Final = 2_000
@@ -43,7 +45,7 @@ async def driving(
     Args:
         worlds: one, or several with a `transport` and their `lookahead_us` (the least latency between them).
         clock: trio's clock of this run.
-        transport: what couples several worlds.
+        transport: what couples several worlds of this process.
         lookahead_us: the width of their windows.
         in_tasks: each turn in its actor's own task instead of in place; slower, and the same to the byte.
         progress: told the time (us) now and then.
@@ -53,30 +55,69 @@ async def driving(
         TimeStandsStill: actors wake each other for ever at one instant.
         NotRunnable: a frame for an actor that lives in none of the worlds.
     """
-    run = _Run(clock, in_tasks, progress)
-    if transport is not None:
-        for place, world in enumerate(worlds):
-            transport.join(place, sorted(world.homes))
+    run = Turns(clock, in_tasks, progress)
+    if transport is None:
+        (world,) = worlds
+        async with at_home(worlds):
 
-    async def advance(until_us: int) -> None:
-        if transport is None:
-            (world,) = worlds
-            await run.world(world, until_us)
-            _nobody_left_out(world)
-        else:
-            await in_windows(worlds, until_us, transport, lookahead_us, run.world, run.next_us)
-        for world in worlds:
-            world.now_us = until_us
+            async def advance(until_us: int) -> None:
+                await run.world(world, until_us)
+                _nobody_left_out(world)
+                world.now_us = until_us
 
+            yield advance
+        return
+    async with at_home(worlds), _coupled(worlds, run, transport, lookahead_us) as windows:
+
+        async def advance_all(until_us: int) -> None:
+            await windows.advance(until_us)
+            for world in worlds:
+                world.now_us = until_us
+
+        yield advance_all
+
+
+@asynccontextmanager
+async def at_home(worlds: Sequence[World]) -> AsyncIterator[None]:
+    """The actors' tasks."""
     async with trio.open_nursery() as nursery:
         for world in worlds:
             for home in world.homes.values():
                 nursery.start_soon(home.live, name=home.name)
-        yield advance
+        yield
         nursery.cancel_scope.cancel()
 
 
-class _Run:
+@asynccontextmanager
+async def _coupled(
+    worlds: Sequence[World], run: Turns, transport: Transport, lookahead_us: int
+) -> AsyncIterator[Windows]:
+    """The first world at the hub's end, each other one at an agent's, in a task of its own."""
+    hub_world, *others = worlds
+    agents = {f"world-{place}": world for place, world in enumerate(others, 1)}
+    where = {actor: agent for agent, world in agents.items() for actor in world.homes}
+    if len(where) + len(hub_world.homes) != len({*where, *(actor for world in worlds for actor in world.homes)}):
+        msg = "an actor lives in two worlds"
+        raise NotRunnable(msg)
+    async with AsyncExitStack() as stack:
+        hub = await stack.enter_async_context(transport.hub(""))
+        nursery = await stack.enter_async_context(trio.open_nursery())
+        for agent, world in agents.items():
+            end = await stack.enter_async_context(transport.agent(hub.address, agent))
+            nursery.start_soon(_serve, world, run, end)
+        ear = Ear(hub)
+        for _ in agents:
+            await ear.next()  # It has joined.
+        heads = {agent: await run.next_us(world) for agent, world in agents.items()}
+        yield Windows(hub_world, run.world, run.next_us, hub, where, heads, lookahead_us, lambda _: None, ear)
+        nursery.cancel_scope.cancel()
+
+
+async def _serve(world: World, run: Turns, end: End) -> None:
+    await serve_windows(world, run.world, run.next_us, end, counted=lambda: Finished({}, ()), with_records=False)
+
+
+class Turns:
     """Turns of one world, with checkpoints, progress and a look at whether time moves."""
 
     def __init__(self, clock: VirtualClock, in_tasks: bool, progress: Callable[[int], None] | None) -> None:
