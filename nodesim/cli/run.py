@@ -92,9 +92,11 @@ def run(files: tuple[Path, ...], **options: object) -> int:
     scenarios, codes = _load_all(paths, wishes)
     if not codes:
         spare_the_collector()
+        total = len(scenarios) * wishes.seeds
         for path, scenario in scenarios:
             for seed in range(scenario.seed, scenario.seed + wishes.seeds):
-                codes.append(_one(path, attrs.evolve(scenario, seed=seed), wishes))
+                place = f" ({len(codes) + 1} of {total})" if total > 1 else ""
+                codes.append(_one(path, attrs.evolve(scenario, seed=seed), wishes, place))
     return next((code for code in WORST_FIRST if code in codes), ExitCode.HELD)
 
 
@@ -123,8 +125,8 @@ def _load_all(paths: Sequence[Path], wishes: _Wishes) -> tuple[list[tuple[Path, 
     return scenarios, codes
 
 
-def _one(path: Path, scenario: Scenario, wishes: _Wishes) -> ExitCode:
-    """One run, told."""
+def _one(path: Path, scenario: Scenario, wishes: _Wishes, place: str) -> ExitCode:
+    """One run, told; `place` says which of several it is."""
     arguments = wishes.arguments(path, scenario.seed)
     replay = shlex.join(["nodesim", "run", *arguments])
     made = Run(scenario, RunOptions(record_heartbeats=wishes.heartbeats, realtime=wishes.realtime or 0))
@@ -133,7 +135,7 @@ def _one(path: Path, scenario: Scenario, wishes: _Wishes) -> ExitCode:
         if wishes.realtime is not None:
             told = _live(made, wishes)
         else:
-            _virtual(made, wishes)
+            _virtual(made, wishes, place)
     except ActorCrash as crash:
         crash.add_note(f"replay: {replay}")
         raise
@@ -155,10 +157,10 @@ def _one(path: Path, scenario: Scenario, wishes: _Wishes) -> ExitCode:
     return ExitCode.BUG
 
 
-def _virtual(made: Run, wishes: _Wishes) -> None:
+def _virtual(made: Run, wishes: _Wishes, place: str) -> None:
     """Play in virtual time; whatever comes, the trace is written as far as the run came."""
     try:
-        with _progress(made.scenario, wishes) as progress:
+        with _progress(made.scenario, place, quiet=wishes.quiet) as progress:
             made.play(progress)
     finally:
         if wishes.trace is not None:
@@ -186,9 +188,9 @@ def _write_trace(made: Run, path: Path) -> None:
 class _Bar:
     """Feeds a progress bar with the time of the run."""
 
-    def __init__(self, progress: Progress, scenario: Scenario) -> None:
+    def __init__(self, progress: Progress, scenario: Scenario, place: str) -> None:
         self._progress = progress
-        self._task = progress.add_task(scenario.name, total=scenario.duration_us)
+        self._task = progress.add_task(f"{scenario.name} seed {scenario.seed}{place}", total=scenario.duration_us)
 
     def __call__(self, now_us: int) -> None:
         """The run has come this far."""
@@ -196,12 +198,12 @@ class _Bar:
 
 
 @contextmanager
-def _progress(scenario: Scenario, wishes: _Wishes) -> Iterator[_Bar | None]:
-    """A bar on stderr for people who watch; nothing for files, pipes and --quiet."""
+def _progress(scenario: Scenario, place: str, *, quiet: bool) -> Iterator[_Bar | None]:
+    """A bar on stderr for people who watch, gone when the run is over; nothing for files, pipes and one quiet run."""
     console = Console(stderr=True)
-    if wishes.quiet or not console.is_terminal:
+    if (quiet and not place) or not console.is_terminal:
         yield None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, console=console, transient=True) as progress:
-        yield _Bar(progress, scenario)
+        yield _Bar(progress, scenario, place)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nodesim.expect import INVARIANTS, LEDGER_KEYS
 from nodesim.profiles import PROFILES, SETTING_NAMES
 from nodesim.scenario.faults import ScenarioError
 from nodesim.scenario.load import SPEC_KEYS
@@ -137,6 +138,8 @@ def test_the_reference_page_is_true(tmp_path: Path) -> None:
         *LINK_KEYS,
         *OBJECTS,
         *PROFILES,
+        *LEDGER_KEYS,
+        *INVARIANTS,
     )
     assert [word for word in known if re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", page) is None] == []
     assert f"{VALUES_MAX:,}" in page

@@ -37,7 +37,7 @@ cli.add_command(run)
 cli.add_command(validate)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def run_command(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
