@@ -155,7 +155,8 @@ class Record:
     """Write a record into the trace.
 
     `object` is `Kind/name` or `Kind/namespace/name`, or "" when it concerns none.  `cause` overrides the record that
-    led here (`actor#n`); left empty it is this turn's last record, else the cause the event came with.
+    led here (`actor#n`); left empty it is this turn's last record about the same object, else the cause that the event
+    came with.  What is sent behind a record has that record as its cause.
     """
 
     kind: str
@@ -166,11 +167,15 @@ class Record:
 
 @value
 class Call:
-    """Ask the API server for something; the answer comes as `Answered(tag)`.  `timeout_us` None: waits for ever."""
+    """Ask the API server for something; the answer comes as `Answered(tag)`.  `timeout_us` None: waits for ever.
+
+    `record` is written when the request goes out on a connection, not when it waits for one, and is its cause.
+    """
 
     tag: Hashable
     request: Request
     timeout_us: int | None = None
+    record: Record | None = None
 
 
 ProgramEffect: TypeAlias = Call | SetTimer | CancelTimer | Record

@@ -162,6 +162,8 @@ class ClientMachine:
         self._pending[id_] = call
         connection = self._connection
         if connection.open:
+            if call.record is not None:
+                out.append(call.record)
             out.append(Send(SERVER, call.request, id_, 0, connection.number))
         else:
             self._unsent.append(id_)
@@ -283,7 +285,10 @@ class ClientMachine:
         self._arm(out)
         unsent, self._unsent = self._unsent, []
         for id_ in unsent:
-            out.append(Send(SERVER, self._pending[id_].request, id_, 0, connection.number))
+            call = self._pending[id_]
+            if call.record is not None:
+                out.append(call.record)
+            out.append(Send(SERVER, call.request, id_, 0, connection.number))
 
     def _dial_again(self, now_us: int, out: list[MachineEffect]) -> None:
         connection = self._connection

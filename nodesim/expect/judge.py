@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Final
 
 from nodesim.expect.figures import figure_holds
-from nodesim.expect.timelines import Moment, Timeline, timeline_of
+from nodesim.expect.timelines import Moment, Timeline, about_nobody, timeline_of
 from nodesim.ledger import Ledger
 from nodesim.spec import Expectation, Subject
 from nodesim.trace.evidence import Evidence
@@ -120,6 +120,12 @@ def judge(
             verdicts.append(_judge_figure(expectation, ledger, duration_us))
             continue
         base_us = 0
+        subjects = [subject for subject in (expectation.after, expectation.subject) if subject is not None]
+        nobody = next(filter(None, (about_nobody(subject, known) for subject in subjects)), "")
+        if nobody:
+            # Else `phase: Gone` would hold of every slip of the pen.
+            verdicts.append(Verdict(expectation.text, False, None, nobody, ""))
+            continue
         if expectation.after is not None:
             begun = next((moment for moment in timeline(expectation.after) if moment.true), None)
             if begun is None or begun.t_us > duration_us:

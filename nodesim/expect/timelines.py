@@ -7,6 +7,7 @@ It begins at 0; between two moments nothing that counts for the subject changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import Final, TypeAlias
 
 from nodesim.expect.counts import Figures, ready_figures, running_figures
@@ -141,6 +142,21 @@ def _pod(subject: Subject) -> str:
     return f"Pod/{subject.namespace}/{subject.name}"
 
 
+def about_nobody(subject: Subject, evidence: Evidence) -> str:
+    """Why a claim about one pod says nothing: there never was such a pod, neither its object nor a container.
+
+    "" where there was one, and for all other subjects.
+    """
+    if subject.kind not in _OF_ONE_POD:
+        return ""
+    wanted, known = _pod(subject), evidence.belief.incarnations
+    if wanted in known or any(run.object == wanted for run in evidence.truth.runs):
+        return ""
+    near = get_close_matches(wanted, [name for name in known if name.startswith("Pod/")], n=1)
+    hint = f"; did you mean {near[0].removeprefix('Pod/')}?" if near else ""
+    return f"there never was a pod {wanted.removeprefix('Pod/')} in this run, so nothing can be said of it{hint}"
+
+
 def _of_object(object_: str, evidence: Evidence, look: Callable[[State | None], tuple[bool, str]]) -> Timeline:
     moments = [Moment(0, *look(None), "")]
     for sight in evidence.belief.sights(object_):
@@ -227,6 +243,8 @@ def _invariant(subject: Subject, evidence: Evidence) -> Timeline:
 def _start(violation: Violation) -> int:
     return violation.t_us
 
+
+_OF_ONE_POD: Final = ("phase", "running", "pod-ready")
 
 _MAKERS: Final[dict[str, Callable[[Subject, Evidence], Timeline]]] = {
     "condition": _condition,

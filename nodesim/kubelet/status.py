@@ -50,7 +50,7 @@ _FAST_PATCH: Final = ("status", "fast-patch")
 _BY_TICK: Final = "tick"
 _BY_FAST_PATH: Final = "fast"
 
-StatusEffect: TypeAlias = Call | SetTimer | CancelTimer | Record
+StatusEffect: TypeAlias = Call | SetTimer | CancelTimer
 
 
 class StatusKeeper:
@@ -216,15 +216,16 @@ class StatusKeeper:
 
     def _post(self, tag: tuple[str, str], draft: StatusDraft, now_us: int) -> list[StatusEffect]:
         why = "first" if self._last_report_us is None else "changed" if draft.changed else "due"
-        effects: list[StatusEffect] = [Record("NodeStatusPosted", f"Node/{self._node}", {"why": why})]
+        posted = Record("NodeStatusPosted", f"Node/{self._node}", {"why": why})
+        request = Patch("nodes", "", self._node, "status", "strategic", encode_document(draft.patch))
+        # The events come behind it: in Kubernetes a goroutine of its own sends them.
+        effects: list[StatusEffect] = [Call(tag, request, self._settings.heartbeat_timeout_us, posted)]
         if draft.rebooted and not self._reboot_told:
             self._reboot_told = True
             text = f"Node {self._node} has been rebooted, boot id: {self._own['nodeInfo']['bootID']}"
             effects.append(self._event("Warning", "Rebooted", text, now_us))
         for reason in draft.events:
             effects.append(self._event("Normal", reason, f"Node {self._node} status is now: {reason}", now_us))
-        request = Patch("nodes", "", self._node, "status", "strategic", encode_document(draft.patch))
-        effects.append(Call(tag, request, self._settings.heartbeat_timeout_us))
         return effects
 
     def _event(self, type_: str, reason: str, message: str, now_us: int) -> Call:

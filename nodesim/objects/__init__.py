@@ -10,7 +10,15 @@ from nodesim.objects.documents import (
     whole_second,
 )
 from nodesim.objects.lease import LEASE_NAMESPACE, LeaseView, lease_view
-from nodesim.objects.node import Condition, NodeView, condition_document, node_view, parse_condition, zone_key
+from nodesim.objects.node import (
+    Condition,
+    NodeView,
+    condition_document,
+    node_view,
+    parse_condition,
+    zone_key,
+    zone_name,
+)
 from nodesim.objects.pod import Owner, PodView, controller_of, pod_requests, pod_view
 from nodesim.objects.selectors import Requirement, Selector, parse_selector, selector_of
 from nodesim.objects.taints import Taint, Toleration, first_untolerated, parse_taint, parse_toleration, taint_document
@@ -47,4 +55,5 @@ __all__ = [
     "taint_document",
     "whole_second",
     "zone_key",
+    "zone_name",
 ]

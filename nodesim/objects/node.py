@@ -6,7 +6,7 @@ Source: api/core/v1/types.go (Node), component-helpers node/topology `GetZoneKey
 from __future__ import annotations
 
 from sys import intern
-from typing import Any
+from typing import Any, Final
 
 from nodesim.objects.documents import Document
 from nodesim.objects.taints import Taint, parse_taint
@@ -97,6 +97,10 @@ def _shared(words: dict[str, str] | None) -> dict[str, str]:
     return {intern(key): intern(word) for key, word in words.items()} if words else {}
 
 
+_BETWEEN: Final = ":\x00:"
+"""What Kubernetes writes between region and zone, as neither can hold it."""
+
+
 def zone_key(labels: dict[str, str]) -> str:
     """Region and zone as one key, "" where a node has neither.
 
@@ -104,4 +108,10 @@ def zone_key(labels: dict[str, str]) -> str:
     """
     region = labels.get("failure-domain.beta.kubernetes.io/region") or labels.get("topology.kubernetes.io/region") or ""
     zone = labels.get("failure-domain.beta.kubernetes.io/zone") or labels.get("topology.kubernetes.io/zone") or ""
-    return f"{region}:\x00:{zone}" if region or zone else ""
+    return f"{region}{_BETWEEN}{zone}" if region or zone else ""
+
+
+def zone_name(key: str) -> str:
+    """A zone's key as records and people have it: `zone`, `region/zone`, `region/`, or "" for none."""
+    region, _, zone = key.partition(_BETWEEN)
+    return f"{region}/{zone}" if region else zone

@@ -191,6 +191,8 @@ class World:
     def perform(self, home: Home, effects: list[MachineEffect], cause: str, now_us: int) -> None:
         """Do what a turn ordered, in its order."""
         fresh = ""  # The record that the effect before this one wrote.
+        came_with = cause
+        told: dict[str, str] | None = None  # What this turn recorded, by object; most turns record nothing.
         for effect in effects:
             if isinstance(effect, SetTimer):
                 home.count = count = home.count + 1
@@ -205,11 +207,16 @@ class World:
                 home.timers.pop(effect.key, None)
             elif isinstance(effect, Record):
                 home.recorded += 1
-                record = TraceRecord(
-                    now_us, home.name, home.recorded, effect.kind, effect.object, effect.fields, effect.cause or cause
-                )
+                about = effect.object
+                if told is None:
+                    told = {}
+                # Of one turn only records about one object follow from each other; others are siblings.
+                led_here = effect.cause or told.get(about) or came_with
+                record = TraceRecord(now_us, home.name, home.recorded, effect.kind, about, effect.fields, led_here)
                 self.records.append(record)
                 cause = fresh = record.id
+                if about:
+                    told[about] = fresh
             elif isinstance(effect, CancelAllTimers):
                 home.forget_timers(effect.spare)
             else:

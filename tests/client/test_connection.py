@@ -98,6 +98,23 @@ def test_a_connection_opens_at_the_first_call_and_carries_it_when_accepted() -> 
     assert program.heard[-1] == Answered("b", 404, "NotFound", "no")
 
 
+def test_the_record_of_a_call_is_written_as_the_call_goes_out() -> None:
+    """On an open connection at once, else when one opens, each directly before its request; without one never."""
+    note = Record("Posted", "Node/w0")
+
+    def asked(tag: str, timeout_us: int | None = None) -> Told:
+        return Told([Call(tag, GET, timeout_us, note)])
+
+    machine, _ = client()
+    assert note not in machine.handle(asked("a"), 0)
+    assert note not in machine.handle(asked("late", SECOND), 0)
+    assert note not in machine.handle(TimerFired("client/wake"), SECOND)
+    effects = machine.handle(frame(Accept()), 2 * SECOND)
+    assert [e for e in effects if e == note or isinstance(e, Send)] == [note, Send("apiserver", GET, 1, 0, 1)]
+    effects = machine.handle(asked("b"), 3 * SECOND)
+    assert effects[:2] == [note, Send("apiserver", GET, 3, 0, 1)]
+
+
 def test_a_dial_is_repeated_as_a_syn_and_given_up_after_30_seconds() -> None:
     """The dial goes out at 0, 1, 3, 7 and 15 s; at 30 s every waiting call fails with a timeout."""
     machine, program = client()

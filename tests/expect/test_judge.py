@@ -272,3 +272,38 @@ def test_verdicts_come_in_the_order_of_the_file(script: Script) -> None:
     wanted = [expectation(UNKNOWN, "at", at=80), expectation(UNKNOWN, "eventually"), expectation(UNKNOWN, "at", at=50)]
     assert [verdict.at_us for verdict in ask_all(script, wanted)] == [us(80), us(90), us(50)]
     assert ask_all(script, []) == []
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        Subject(kind="phase", name="lonly", value="Gone"),
+        Subject(kind="running", name="lonly", present=False),
+        Subject(kind="pod-ready", name="lonly", present=False),
+        Subject(kind="phase", name="lonly", value="Running"),
+    ],
+    ids=lambda subject: f"{subject.kind} {subject.value}",
+)
+@pytest.mark.parametrize("when", ["at", "always", "never", "eventually"])
+def test_a_claim_about_a_pod_that_never_was_fails_and_says_so(subject: Subject, when: str) -> None:
+    """`Gone`, not running and not ready would hold of every slip of the pen."""
+    script = Script()
+    script.pod(1, "lonely", "u")
+    script.end(60)
+    said = "there never was a pod default/lonly in this run, so nothing can be said of it; did you mean default/lonely?"
+    verdict = ask(script, subject, when, at=30)
+    assert (verdict.ok, verdict.why) == (False, said)
+    other = ask(script, UNKNOWN, "by", until=30, after=subject)
+    assert (other.ok, other.why) == (False, said)
+
+
+def test_a_pod_that_is_gone_or_ran_without_an_object_is_no_such_case() -> None:
+    """Gone after it was there holds; a container alone, too, is something of which a claim can be made."""
+    script = Script()
+    script.pod(1, "lonely", "u")
+    script.gone(5, "Pod/default/lonely", "u")
+    script.write(6, "node/n1", "ContainerStarted", "Pod/default/stray", container="c", uid="s", attempt=0)
+    script.end(60)
+    assert ask(script, Subject(kind="phase", name="lonely", value="Gone"), "at", at=30).ok is True
+    assert ask(script, Subject(kind="phase", name="stray", value="Gone"), "at", at=30).ok is True
+    assert ask(script, Subject(kind="running", name="stray", present=False), "at", at=30).ok is False

@@ -246,6 +246,8 @@ class Bench:
 
     def _call(self, call: Call) -> None:
         self.calls.append((self.now_us, call))
+        if call.record is not None:
+            self.records.append((self.now_us, call.record))
         if not self.api.cut:
             self._at(self.now_us + ROUND_TRIP_US // 2, lambda: self._served(call), 0)
         elif call.timeout_us is not None:

@@ -77,6 +77,21 @@ def test_seeds_spread_the_detection_over_the_window_that_kubernetes_has(profile:
     assert len({waited_us // SECOND for waited_us in after_cut}) >= 6
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_nobody_is_said_to_post_without_a_connection(profile: str) -> None:
+    """From the loss of its connection until it has one again, no post of the node's status is on record."""
+    result = run_scenario(load_scenario(FOLDER / "partition-evicts.yaml", profile=profile))
+    connected, lost = False, 0
+    for record in result.records:
+        if record.actor == "node/worker-1":
+            connected = record.kind == "ConnectionOpened" or (connected and record.kind != "ConnectionLost")
+            lost += record.kind == "ConnectionLost"
+            assert record.kind != "NodeStatusPosted" or connected
+    assert lost > 1
+    assert connected
+
+
 def test_with_start_within_0_all_go_in_step() -> None:
     """No phase is drawn, and nodes renew at the same instants but for their jitter."""
     scenario = attrs.evolve(load_scenario(FOLDER / "partition-evicts.yaml"), start_within_us=0, duration_us=15 * SECOND)

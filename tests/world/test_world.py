@@ -63,11 +63,13 @@ def test_entries_of_one_instant_go_by_origin_then_by_its_count() -> None:
 
 
 def test_records_name_their_cause() -> None:
-    """The cause is the turn's last record, else what the frame came with; timers carry one directly before them."""
+    """The cause of what is sent is the turn's last record; timers carry one directly before them."""
 
     def kubelet(event: Any, now_us: int) -> list[Any]:
         if isinstance(event, Started):
-            return [Record("A"), Record("B"), SetTimer("t", 5), Send("apiserver", Ping()), SetTimer("rhythm", 9)]
+            about = "Pod/default/a"
+            effects = [Record("A", about), Record("B", about), SetTimer("t", 5), Send("apiserver", Ping())]
+            return [*effects, SetTimer("rhythm", 9)]
         return [Record("T" if event.key == "t" else "R")]
 
     def server(event: Any, now_us: int) -> list[Any]:
@@ -77,6 +79,23 @@ def test_records_name_their_cause() -> None:
     play(world)
     causes = {record.kind: record.cause for record in world.records}
     assert causes == {"A": "", "B": "node/w0#1", "T": "node/w0#2", "S": "node/w0#2", "R": ""}
+
+
+def test_records_of_one_turn_about_several_objects_are_siblings() -> None:
+    """Each has the cause that the turn came with; a second one about an object follows from that object's first."""
+
+    def kubelet(event: Any, now_us: int) -> list[Any]:
+        return [Record("Z", "Node/w0"), Send("apiserver", Ping())] if isinstance(event, Started) else []
+
+    def server(event: Any, now_us: int) -> list[Any]:
+        abouts = {"A": "Pod/a", "B": "Pod/b", "A2": "Pod/a", "N": "", "N2": ""}
+        return [Record(kind, about) for kind, about in abouts.items()] if isinstance(event, Frame) else []
+
+    world, _ = world_of(w0=kubelet, apiserver=server)
+    play(world)
+    causes = {record.kind: record.cause for record in world.records}
+    begun = "node/w0#1"
+    assert causes == {"Z": "", "A": begun, "B": begun, "A2": "apiserver#1", "N": begun, "N2": begun}
 
 
 def test_a_frame_that_is_none_is_counted_recorded_once_and_dropped() -> None:

@@ -24,6 +24,7 @@ from nodesim.controllers.nodelifecycle.taints import reachable_steps
 from nodesim.controllers.nodelifecycle.views import NodeObject
 from nodesim.controllers.nodelifecycle.zones import ZoneChange
 from nodesim.machine import Answered, ProgramEffect, Record
+from nodesim.objects import zone_name
 
 
 @attrs.define
@@ -170,8 +171,8 @@ class Monitor:
         disruption = self.checks.zones.judge()
         self._changes = disruption.changes
         for change in self._changes:
-            fields = attrs.asdict(change)
-            out.append(Record("ZoneStateChanged", f"Zone/{change.zone}", fields))
+            zone = zone_name(change.zone)
+            out.append(Record("ZoneStateChanged", f"Zone/{zone}", {**attrs.asdict(change), "zone": zone}))
         if disruption.left:
             # Who could not speak to us while everybody was cut off gets a full grace.
             for name in self._nodes:

@@ -20,6 +20,7 @@ from nodesim.controllers.nodelifecycle.node_writes import NodeWrites
 from nodesim.controllers.nodelifecycle.rate_limited_queue import RateLimitedTimedQueue, TokenBucket
 from nodesim.controllers.nodelifecycle.taints import NO_EXECUTE_KEYS, no_execute_steps
 from nodesim.machine import ProgramEffect, Record
+from nodesim.objects import zone_name
 from nodesim.profiles import Settings
 from nodesim.units import MILLISECOND
 
@@ -120,12 +121,12 @@ class NoExecute:
         node = self.caches.nodes.get(name)
         ready = node.ready if node is not None else None
         if node is not None and ready in ("False", "Unknown"):
-            fields = {"zone": self._zone, "taint": NO_EXECUTE_KEYS[ready][0]}
+            fields = {"zone": zone_name(self._zone), "taint": NO_EXECUTE_KEYS[ready][0]}
             out.append(Record("TaintGranted", f"Node/{name}", fields))
             self.writes.start(name, no_execute_steps(node, ready, now_us), ("no-execute", name), out)
             return True
         why = "NodeGone" if node is None else "NodeReady" if ready else "NoReadyCondition"
-        out.append(Record("TaintSkipped", f"Node/{name}", {"zone": self._zone, "why": why}))
+        out.append(Record("TaintSkipped", f"Node/{name}", {"zone": zone_name(self._zone), "why": why}))
         if node is not None and ready is None:
             queue.failed(name, now_us, NO_READY_WAIT_US)
         else:

@@ -30,7 +30,7 @@ from nodesim.controllers.nodelifecycle.views import NodeObject, PodObject, node_
 from nodesim.controllers.nodelifecycle.zones import Zones
 from nodesim.machine import Answered, Call, ProgramEffect, Record, SetTimer
 from nodesim.messages import Get, Update
-from nodesim.objects import encode_document
+from nodesim.objects import encode_document, zone_name
 from nodesim.profiles import Settings
 from nodesim.units import MILLISECOND
 
@@ -219,7 +219,7 @@ class Checks:
                 # Taken out and put at the end, in every pass: so the order among the waiting is made anew each time.
                 queue.remove(node.name)
             if queue.add(node.name, now_us) and not waited:
-                out.append(Record("TaintQueued", f"Node/{node.name}", {"zone": node.zone, "taint": key}))
+                out.append(Record("TaintQueued", f"Node/{node.name}", {"zone": zone_name(node.zone), "taint": key}))
 
     def _taints_to_write(self, node: NodeObject, status: str, now_us: int) -> list[Step]:
         """The writes without waiting: Ready takes our taints off, not Ready swaps the opposite one."""
