@@ -22,8 +22,11 @@ CutMode: TypeAlias = Literal["drop", "refuse"]
 StepVerb: TypeAlias = Literal[
     "cut",
     "heal",
+    "hold",
+    "release",
     "latency",
     "loss",
+    "duplicate",
     "kill-kubelet",
     "start-kubelet",
     "power-off",
@@ -66,23 +69,26 @@ class ContainerRule:
 
 @attrs.frozen(kw_only=True)
 class Target:
-    """Who is meant.  Exactly one of the fields is set."""
+    """Who is meant.  At most one of the first fields is set; none of them: every machine."""
 
     nodes: tuple[str, ...] = ()
     labels: dict[str, str] = attrs.Factory(dict)
     zone: str = ""
     control_plane: bool = False
+    percent_ppm: int | None = None
+    """Only this part of them, drawn from the seed (per million)."""
 
 
 @attrs.frozen(kw_only=True)
 class LinkRule:
-    """An exception to the network's defaults, one direction; None leaves a value as it is.  `loss_ppm`: per million."""
+    """An exception to the network's defaults, one direction; None leaves a value as it is.  `_ppm`: per million."""
 
     source: Target
     destination: Target
     latency_us: int | None = None
     jitter_us: int | None = None
     loss_ppm: int | None = None
+    duplicate_ppm: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -110,8 +116,9 @@ class Step:
     `nodes` is set for network and node steps (the target, resolved to names), `object` for operator steps on one
     object; cordon, uncordon, taint and label of nodes use `nodes`.  `arguments` holds the rest, by verb:
 
-    * cut: `direction`, `mode`; heal: `direction`
-    * latency: `latency_us`, `jitter_us`, `direction`; loss: `loss_ppm`, `direction`
+    * cut: `direction`, `mode`; heal, hold, release: `direction`
+    * latency: `latency_us`, `jitter_us`, `direction`; loss: `loss_ppm`, `direction`; duplicate: `duplicate_ppm`,
+      `direction`
     * apply: `documents` (list of documents)
     * delete: `grace_seconds` (int or None), `force` (bool)
     * taint: `taint` (document form), `remove` (bool); label: `labels` ({key: value or None to remove})
@@ -123,8 +130,15 @@ class Step:
     text: str
     """The step as a person would write it on one line."""
     nodes: tuple[str, ...] = ()
+    percent_ppm: int | None = None
+    """Only this part of `nodes` is meant (per million); the plan of a run says which."""
     object: ObjectName | None = None
     arguments: dict[str, Any] = attrs.Factory(dict)
+    for_us: int = 0
+    """After this time the step is undone; 0: it is not."""
+    every_us: int = 0
+    """It comes again after this time, `times` times in all."""
+    times: int = 1
 
 
 @attrs.frozen(kw_only=True)

@@ -14,8 +14,10 @@ import attrs
 
 from nodesim.kubelet import KillKubelet, PowerOff, PowerOn, StartKubelet
 from nodesim.machine import Told
-from nodesim.net import WAYS, LinkChange, Way
-from nodesim.scenario.unmodelled import brought_by
+from nodesim.net import CONTROL_PLANE, PER_MILLION, WAYS, Link, LinkChange, Topology, Way
+from nodesim.scenario.targets import ZONE_LABEL, labels_of
+from nodesim.scenario.turns import Chooser, Turn, turns_of
+from nodesim.scenario.unmodelled import Brought, brought_by
 from nodesim.spec import LinkRule, NodeSpec, Scenario, Step, Target
 from nodesim.trace.records import TraceRecord
 
@@ -28,7 +30,20 @@ _NODE_STEPS: Final = {
     "power-off": PowerOff,
     "power-on": PowerOn,
 }
-_NETWORK_VERBS: Final = ("cut", "heal", "latency", "loss")
+_SWITCHES: Final[dict[str, dict[str, Any]]] = {
+    "cut": {"cut": "drop"},
+    "heal": {"cut": ""},
+    "hold": {"hold": True},
+    "release": {"hold": False},
+}
+"""Verbs that set one value of a link; a cut's is its mode."""
+_VALUES: Final = {
+    "latency": ("latency_us", "jitter_us"),
+    "loss": ("loss_ppm",),
+    "duplicate": ("duplicate_ppm",),
+}
+"""Verbs that set these values of a link, and put them back where they end."""
+_TOLD_AS: Final = {"cut": "Cut", "heal": "Healed", "hold": "Held", "release": "Released"}
 
 
 @attrs.frozen
@@ -53,79 +68,141 @@ class Plan:
 
 def plan_of(scenario: Scenario) -> Plan:
     """The plan of a scenario."""
-    rules = [(0, change) for rule in scenario.network.links for change in _link_changes(rule, scenario.nodes)]
-    tellings: list[Telling] = []
-    records: list[TraceRecord] = []
+    plan = _Planning(scenario)
+    plan.warn(None, 0, "")
+    for rule in scenario.network.links:
+        plan.exception(rule, scenario.nodes)
+    for turn in turns_of(scenario.steps, scenario.seed):
+        plan.turn(turn)
+    plan.record(scenario.duration_us, "RunEnded", "", {"duration_us": scenario.duration_us})
+    return Plan(tuple(plan.rules), tuple(plan.tellings), tuple(plan.records))
 
-    def record(at_us: int, kind: str, about: str, fields: dict[str, Any], cause: str = "") -> str:
-        made = TraceRecord(at_us, SCENARIO, len(records) + 1, kind, about, fields, cause)
-        records.append(made)
+
+class _Planning:
+    """A plan in the making.  It plays the changes of links on a topology of its own, to know what to put back."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        network = scenario.network
+        self._chooser = Chooser(scenario.seed)
+        self._brought: list[Brought] = brought_by(scenario)
+        self._links = Topology(Link(network.latency_us, network.jitter_us), Link())
+        self._before: dict[int, list[LinkChange]] = {}
+        """Index of a step -> what puts the links back when it ends."""
+        self._begun: dict[int, str] = {}
+        """Index of a step -> the record of its last beginning."""
+        self.rules: list[tuple[int, LinkChange]] = []
+        self.tellings: list[Telling] = []
+        self.records: list[TraceRecord] = []
+
+    def record(self, at_us: int, kind: str, about: str, fields: dict[str, Any], cause: str = "") -> str:
+        """Write one of the scenario's own records; its id."""
+        made = TraceRecord(at_us, SCENARIO, len(self.records) + 1, kind, about, fields, cause)
+        self.records.append(made)
         return made.id
 
-    def warn(step: int | None, at_us: int, cause: str) -> None:
-        for kind in brought:
+    def warn(self, step: int | None, at_us: int, cause: str) -> None:
+        """Say of each kind that nothing models and that comes now (with a step, or with the manifests) that it is so."""
+        for kind in self._brought:
             if kind.step == step:
                 resource = kind.resource
                 fields = {"kind": resource.kind, "api_version": resource.api_version, "resource": resource.name}
-                record(at_us, "KindNotModelled", "", {**fields, "namespaced": resource.namespaced}, cause)
+                self.record(at_us, "KindNotModelled", "", {**fields, "namespaced": resource.namespaced}, cause)
 
-    brought = brought_by(scenario)
-    warn(None, 0, "")
-    for index, step in enumerate(scenario.steps):
-        step_id = record(step.at_us, "Step", "", {"index": index, "text": step.text})
-        warn(index, step.at_us, step_id)
-        if step.verb in _NETWORK_VERBS:
-            rules.append((step.at_us, _step_change(step)))
-            for node in step.nodes:
-                if step.verb == "cut":
-                    fields = {"direction": step.arguments["direction"], "mode": step.arguments["mode"]}
-                    record(step.at_us, "Cut", f"Node/{node}", fields, step_id)
-                elif step.verb == "heal":
-                    record(step.at_us, "Healed", f"Node/{node}", {"direction": step.arguments["direction"]}, step_id)
+    def exception(self, rule: LinkRule, nodes: Sequence[NodeSpec]) -> None:
+        """A link that differs from the beginning on."""
+        for change in _link_changes(rule, nodes, self._chooser):
+            self._change(0, change)
+            if change.loss_ppm is not None and change.loss_ppm >= PER_MILLION:
+                self._tell_loss(0, [change], "")
+
+    def turn(self, turn: Turn) -> None:
+        """One time of a step, or its end."""
+        step, at_us = turn.step, turn.at_us
+        fields: dict[str, Any] = {"index": turn.index, "text": step.text if turn.begins else f"end of {step.text}"}
+        if step.times > 1:
+            fields["turn"] = turn.number
+        step_id = self.record(at_us, "Step", "", fields, "" if turn.begins else self._begun[turn.index])
+        self._begun[turn.index] = step_id
+        if turn.begins and turn.number == 1:
+            self.warn(turn.index, at_us, step_id)
+        if step.verb in _SWITCHES:
+            self._switch(at_us, step, step_id)
+        elif step.verb in _VALUES:
+            changes = self._set(turn) if turn.begins else self._before.pop(turn.index)
+            for change in changes:
+                self._change(at_us, change)
+            if step.verb == "loss":
+                self._tell_loss(at_us, changes, step_id)
         elif step.verb in _NODE_STEPS:
             for node in step.nodes:
-                event = Told(_NODE_STEPS[step.verb]())
-                tellings.append(Telling(step.at_us, len(tellings) + 1, f"node/{node}", event, step_id))
+                self._tell(at_us, f"node/{node}", Told(_NODE_STEPS[step.verb]()), step_id)
         else:
-            tellings.append(Telling(step.at_us, len(tellings) + 1, OPERATOR, Told(step), step_id))
-    record(scenario.duration_us, "RunEnded", "", {"duration_us": scenario.duration_us})
-    return Plan(tuple(rules), tuple(tellings), tuple(records))
+            self._tell(at_us, OPERATOR, Told(step), step_id)
+
+    def _tell(self, at_us: int, actor: str, event: Told, cause: str) -> None:
+        self.tellings.append(Telling(at_us, len(self.tellings) + 1, actor, event, cause))
+
+    def _change(self, at_us: int, change: LinkChange) -> None:
+        self._links.apply(change)
+        self.rules.append((at_us, change))
+
+    def _switch(self, at_us: int, step: Step, step_id: str) -> None:
+        """Cut, hold, and their opposites."""
+        arguments = step.arguments
+        values = {"cut": arguments["mode"]} if step.verb == "cut" else _SWITCHES[step.verb]
+        self._change(at_us, _change_of(step.nodes, _ways(arguments["direction"]), values))
+        for node in step.nodes:
+            self.record(at_us, _TOLD_AS[step.verb], f"Node/{node}", dict(arguments), step_id)
+
+    def _set(self, turn: Turn) -> list[LinkChange]:
+        """Set values of links; where the step has an end, note what was there before."""
+        step, names = turn.step, _VALUES[turn.step.verb]
+        ways = _ways(step.arguments["direction"])
+        if step.for_us:
+            had: dict[tuple[Way, tuple[int, ...]], list[str]] = {}
+            for way in ways:
+                for node in step.nodes:
+                    ends = (node, CONTROL_PLANE) if way == "to-control-plane" else (CONTROL_PLANE, node)
+                    link = self._links.link(*ends)
+                    had.setdefault((way, tuple(getattr(link, name) for name in names)), []).append(node)
+            self._before[turn.index] = [
+                _change_of(tuple(nodes), (way,), dict(zip(names, values))) for (way, values), nodes in had.items()
+            ]
+        return [_change_of(step.nodes, ways, {name: step.arguments[name] for name in names})]
+
+    def _tell_loss(self, at_us: int, changes: Sequence[LinkChange], cause: str) -> None:
+        """How much of what each node sends and is sent gets lost from now on."""
+        for change in changes:
+            direction = "both" if len(change.ways) > 1 else change.ways[0]
+            for node in change.hosts:
+                fields = {"direction": direction, "loss_ppm": change.loss_ppm}
+                self.record(at_us, "LossChanged", f"Node/{node}", fields, cause)
+
+
+def _change_of(hosts: tuple[str, ...], ways: tuple[Way, ...], values: dict[str, Any]) -> LinkChange:
+    return LinkChange(hosts, ways, **values)
 
 
 def _ways(direction: str) -> tuple[Way, ...]:
     return tuple(way for way in WAYS if direction in ("both", way))
 
 
-def _step_change(step: Step) -> LinkChange:
-    arguments = step.arguments
-    ways = _ways(arguments["direction"])
-    if step.verb == "cut":
-        return LinkChange(step.nodes, ways, cut=arguments["mode"])
-    if step.verb == "heal":
-        return LinkChange(step.nodes, ways, cut="")
-    if step.verb == "latency":
-        return LinkChange(step.nodes, ways, latency_us=arguments["latency_us"], jitter_us=arguments["jitter_us"])
-    return LinkChange(step.nodes, ways, loss_ppm=arguments["loss_ppm"])
-
-
-def _link_changes(rule: LinkRule, nodes: Sequence[NodeSpec]) -> list[LinkChange]:
-    """A rule between nodes and the control plane; between two nodes there is no link yet that it could concern."""
+def _link_changes(rule: LinkRule, nodes: Sequence[NodeSpec], chooser: Chooser) -> list[LinkChange]:
+    """A rule between nodes and the control plane; between two nodes there is no link that it could concern."""
     way: Way
     if rule.destination.control_plane and not rule.source.control_plane:
-        way, hosts = "to-control-plane", names_of(rule.source, nodes)
+        way, target = "to-control-plane", rule.source
     elif rule.source.control_plane and not rule.destination.control_plane:
-        way, hosts = "from-control-plane", names_of(rule.destination, nodes)
+        way, target = "from-control-plane", rule.destination
     else:
         return []
-    return [LinkChange(hosts, (way,), rule.latency_us, rule.jitter_us, rule.loss_ppm)]
+    hosts = chooser.part(names_of(target, nodes), target.percent_ppm)
+    return [LinkChange(hosts, (way,), rule.latency_us, rule.jitter_us, rule.loss_ppm, rule.duplicate_ppm)]
 
 
 def names_of(target: Target, nodes: Sequence[NodeSpec]) -> tuple[str, ...]:
-    """The nodes that a target means, in the scenario's order."""
+    """The nodes that a target means before `percent` takes its part, in the scenario's order."""
     if target.nodes:
         return target.nodes
-    if target.zone:
-        return tuple(node.name for node in nodes if node.labels.get("topology.kubernetes.io/zone") == target.zone)
-    return tuple(
-        node.name for node in nodes if all(node.labels.get(key) == value for key, value in target.labels.items())
-    )
+    wanted = {ZONE_LABEL: target.zone} if target.zone else target.labels
+    return tuple(node.name for node in nodes if wanted.items() <= labels_of(node.name, node.labels).items())

@@ -12,7 +12,7 @@ from nodesim.scenario.names import labels
 from nodesim.scenario.reading import Cursor, fields, integer, items, text
 from nodesim.scenario.targets import Cluster, read_end
 from nodesim.scenario.yamltree import ScalarTree
-from nodesim.spec import ContainerRule, LinkRule, NetworkSpec
+from nodesim.spec import ContainerRule, LinkRule, NetworkSpec, Target
 from nodesim.units import MILLISECOND
 
 PERIOD_MIN_US: Final = 100 * MILLISECOND
@@ -25,7 +25,8 @@ COUNT_MAX: Final = 1_000_000_000
 CONTAINER_KEYS: Final = ("image", "labels", "startAfter", "readyAfter", "stopAfter", "exit")
 CONTAINER_LATER: Final = ("memory", "cpu", "disk", "probe")
 NETWORK_KEYS: Final = ("latency", "jitter", "links")
-LINK_KEYS: Final = ("from", "to", "latency", "jitter", "loss")
+LINK_VALUES: Final = ("latency", "jitter", "loss", "duplicate")
+LINK_KEYS: Final = ("from", "to", *LINK_VALUES)
 EXIT_CODE_MAX: Final = 255
 
 
@@ -126,14 +127,31 @@ def _links(cursor: Cursor, cluster: Cluster) -> tuple[LinkRule, ...]:
         read = partial(read_end, cluster=cluster)
         source = found.required("from", read, "control-plane or nodes such as {zone: a}")
         destination = found.required("to", read, "control-plane or nodes such as {zone: a}")
-        if not any(key in found for key in ("latency", "jitter", "loss")):
-            item.fault("changes nothing: give latency, jitter or loss")
-        if source is not None and destination is not None and source.control_plane and destination.control_plane:
-            item.fault("both ends are the control plane; its inner hops have constant latency")
+        if not any(key in found for key in LINK_VALUES):
+            item.fault("changes nothing: give latency, jitter, loss or duplicate")
+        if source is not None and destination is not None:
+            _ends(item, source, destination)
         latency = found.maybe("latency", positive_duration)
         jitter = found.maybe("jitter", duration)
         loss = found.maybe("loss", percent_ppm)
+        duplicate = found.maybe("duplicate", percent_ppm)
         if source is not None and destination is not None:
-            rule = LinkRule(source=source, destination=destination, latency_us=latency, jitter_us=jitter, loss_ppm=loss)
-            rules.append(rule)
+            rules.append(
+                LinkRule(
+                    source=source,
+                    destination=destination,
+                    latency_us=latency,
+                    jitter_us=jitter,
+                    loss_ppm=loss,
+                    duplicate_ppm=duplicate,
+                )
+            )
     return tuple(rules)
+
+
+def _ends(cursor: Cursor, source: Target, destination: Target) -> None:
+    """Messages pass between nodes and the control plane only."""
+    if source.control_plane and destination.control_plane:
+        cursor.fault("both ends are the control plane; its inner hops have constant latency")
+    elif not source.control_plane and not destination.control_plane:
+        cursor.fault("both ends are nodes, which send each other nothing yet; one end must be control-plane")

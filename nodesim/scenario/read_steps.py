@@ -1,6 +1,7 @@
 """What happens to the cluster, and when: how are `spec.steps` read?
 
-An item has `at` and one verb; the verb's mapping says who is meant and how.  `nodesim.scenario.verbs` lists the verbs.
+An item has `at` and one verb; the verb's mapping says who is meant and how.  `nodesim.scenario.verbs` lists the verbs,
+`nodesim.scenario.repeats` reads how long a step lasts and how often it comes.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from nodesim.scenario.flow import one_line
 from nodesim.scenario.manifests import Manifests
 from nodesim.scenario.names import label_name, object_name
 from nodesim.scenario.reading import Cursor, Fields, fields, items, open_fields, unknown_key
+from nodesim.scenario.repeats import REPEAT_KEYS, check_overlaps, read_repeat
 from nodesim.scenario.targets import TARGET_KEYS, TARGET_LATER, Cluster, read_target
 from nodesim.scenario.verbs import CLUSTER_SCOPED, OBJECTS, SYNONYMS, VERBS, VERBS_LATER, Context, Verb
-from nodesim.spec import ObjectName, Step, StepVerb
+from nodesim.spec import ObjectName, Step, StepVerb, Target
 from nodesim.units import format_duration
 
 STEP_FORM: Final = "a step such as {at: 2m, cut: {nodes: [worker-1]}}"
-STEP_LATER: Final = ("for", "every")
 
 
 class StepReader:
@@ -33,11 +34,15 @@ class StepReader:
 
     def read(self, cursor: Cursor) -> tuple[Step, ...]:
         """All steps; those with faults are left out."""
+        before = len(cursor.faults)
         steps = [
-            self._step(item)
+            (item, step)
             for item in items(cursor, f"a list of steps such as [{STEP_FORM[len('a step such as ') :]}]")
+            if (step := self._step(item)) is not None
         ]
-        return tuple(step for step in steps if step is not None)
+        if len(cursor.faults) == before:
+            check_overlaps(steps)
+        return tuple(step for _, step in steps)
 
     def _step(self, cursor: Cursor) -> Step | None:
         found = open_fields(cursor, STEP_FORM)
@@ -55,25 +60,30 @@ class StepReader:
         if inner is None:
             return None
         nodes: tuple[str, ...] = ()
+        target: Target | None = None
         named: ObjectName | None = None
-        whole = True
         if verb.whom == "object":
             named = self._object(inner, verb.objects)
-            whole = named is not None
         elif verb.whom:
-            meant = self._targets(inner, machine=verb.whom == "machines")
-            whole = meant is not None
-            nodes = meant or ()
+            target = read_target(inner, self._cluster, machine=verb.whom == "machines")
+            nodes = () if target is None else self._cluster.resolve(inner.cursor, target)
         arguments = verb.read(self._context, inner)
-        if arguments is None or not whole or at_us is None:
+        if at_us is None or self._duration_us is None:
+            return None
+        repeat = read_repeat(found, word, at_us, self._duration_us)
+        if arguments is None or repeat is None or (verb.whom and named is None and target is None):
             return None
         return Step(
             at_us=at_us,
             verb=cast(StepVerb, word),
             text=one_line(cursor.tree),
             nodes=nodes,
+            percent_ppm=None if target is None else target.percent_ppm,
             object=named,
             arguments=arguments,
+            for_us=repeat.for_us,
+            every_us=repeat.every_us,
+            times=repeat.times,
         )
 
     def _in_order(self, found: Fields, at_us: int) -> None:
@@ -90,20 +100,16 @@ class StepReader:
             cursor.fault(f"{format_duration(at_us)} is after the end of the run ({end}); raise spec.duration")
 
     def _verb(self, found: Fields) -> str | None:
-        others = [key for key in found.written() if key != "at"]
+        others = [key for key in found.written() if key not in ("at", *REPEAT_KEYS)]
         verbs = [key for key in others if key in VERBS]
         for key in others:
-            if key in STEP_LATER:
-                found.cursor.fault(
-                    unknown_key(key, (), STEP_LATER) + "; write the opposite step instead", found.key_mark(key)
-                )
-            elif key not in VERBS:
-                message = unknown_key(key, ("at",)) if verbs else unknown_verb(key)
+            if key not in VERBS:
+                message = unknown_key(key, ("at", *REPEAT_KEYS)) if verbs else unknown_verb(key)
                 found.cursor.fault(message, found.key_mark(key))
         if len(verbs) > 1:
             found.cursor.fault(f"does several things ({', '.join(verbs)}); write one step for each")
             return None
-        if not verbs and not [key for key in others if key not in STEP_LATER]:
+        if not others:
             found.cursor.fault(f"does nothing: expected one of {', '.join(VERBS)}")
         return verbs[0] if verbs else None
 
@@ -113,10 +119,6 @@ class StepReader:
         if verb.whom in ("machines", "nodes"):
             return fields(cursor, (*TARGET_KEYS, *verb.known), verb.form, TARGET_LATER)
         return fields(cursor, (*verb.objects, *verb.known), verb.form)
-
-    def _targets(self, found: Fields, *, machine: bool) -> tuple[str, ...] | None:
-        target = read_target(found, self._cluster, machine=machine)
-        return None if target is None else self._cluster.resolve(found.cursor, target)
 
     def _object(self, found: Fields, kinds: tuple[str, ...]) -> ObjectName | None:
         given = [kind for kind in kinds if kind in found]

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import attrs
+
 from nodesim.scenario.faults import clip, suggestion
+from nodesim.scenario.figures import decimal
 from nodesim.scenario.names import LABELS_FORM, labels, object_name
 from nodesim.scenario.reading import Cursor, Fields, fields, items, text
 from nodesim.scenario.yamltree import ListTree, ScalarTree
@@ -29,9 +32,11 @@ KUBELET_LABELS: Final = {
 FEW_NODES: Final = 200
 """Up to here messages list nodes in the file's order."""
 
-TARGET_KEYS: Final = ("nodes", "labels", "zone")
-TARGET_LATER: Final = ("percent", "pod", "pods")
-TARGET_FORM: Final = "nodes: {nodes: [worker-1]}, {labels: {k: v}} or {zone: a}"
+GROUP_KEYS: Final = ("nodes", "labels", "zone")
+TARGET_KEYS: Final = (*GROUP_KEYS, "percent")
+TARGET_LATER: Final = ("pod", "pods")
+TARGET_FORM: Final = "nodes: {nodes: [worker-1]}, {labels: {k: v}}, {zone: a} or {percent: 30}"
+PERCENT_FORM: Final = "a number of percent such as 30"
 CONTROL_PLANE: Final = "control-plane"
 
 
@@ -43,6 +48,11 @@ class Group:
     taints: tuple[dict[str, Any], ...]
     capacity: dict[str, str]
     names: tuple[str, ...]
+
+
+def labels_of(name: str, given: Mapping[str, str]) -> dict[str, str]:
+    """The labels under which a machine is found: those of its template and what every kubelet adds."""
+    return {**KUBELET_LABELS, **given, HOSTNAME_LABEL: name}
 
 
 class Cluster:
@@ -135,7 +145,7 @@ class Cluster:
         return self._with_label
 
     def resolve(self, cursor: Cursor, target: Target) -> tuple[str, ...]:
-        """The names that a target means; a fault where it means nobody."""
+        """The names that a target means, before `percent` takes its part; a fault where it means nobody."""
         if target.nodes:
             return target.nodes
         wanted = {ZONE_LABEL: target.zone} if target.zone else target.labels
@@ -145,6 +155,9 @@ class Cluster:
         return names
 
     def _nobody(self, cursor: Cursor, target: Target) -> None:
+        if not target.zone and not target.labels:
+            cursor.fault("means nobody: spec.nodes makes no node")
+            return
         if not target.zone:
             wanted = ", ".join(f"{key}: {word}" for key, word in sorted(target.labels.items()))
             cursor.fault(
@@ -157,15 +170,36 @@ class Cluster:
 
 
 def read_target(found: Fields, cluster: Cluster, *, machine: bool) -> Target | None:
-    """Who is meant: the one of `nodes`, `labels`, `zone` that a mapping has.  Names are known to exist."""
-    given = [key for key in TARGET_KEYS if key in found]
-    if len(given) != 1:
+    """Who is meant: the one of `nodes`, `labels`, `zone` that a mapping has, or the `percent` of it or of all machines.
+
+    Names are known to exist.
+    """
+    given = [key for key in GROUP_KEYS if key in found]
+    if len(given) > 1 or not (given or "percent" in found):
         what = "says no nodes" if not given else "says nodes in several ways (" + ", ".join(given) + ")"
         if not given and any(key in TARGET_LATER for key in found.written()):
             return None  # The unknown key is a fault already.
-        found.cursor.fault(f"{what}: expected exactly one of {', '.join(TARGET_KEYS)}, such as nodes: [worker-1]")
+        found.cursor.fault(f"{what}: expected exactly one of {', '.join(GROUP_KEYS)}, such as nodes: [worker-1]")
         return None
-    key = given[0]
+    percent_ppm = found.maybe("percent", _percent)
+    group = _group(found, given[0], cluster, machine=machine) if given else Target()
+    if group is None or ("percent" in found and percent_ppm is None):
+        return None
+    return attrs.evolve(group, percent_ppm=percent_ppm)
+
+
+def _percent(cursor: Cursor) -> int | None:
+    if type(cursor.tree) is ScalarTree and cursor.tree.text.rstrip().endswith("%"):
+        cursor.fault(f"expected {PERCENT_FORM}, got {clip(cursor.tree.text)}; write it without the sign")
+        return None
+    percent_ppm = decimal(cursor, places=4, high=100, form=PERCENT_FORM)  # Ten thousandths of a percent.
+    if percent_ppm == 0:
+        cursor.fault("must be more than 0: nobody would be meant")
+        return None
+    return percent_ppm
+
+
+def _group(found: Fields, key: str, cluster: Cluster, *, machine: bool) -> Target | None:
     cursor = found.get(key)
     assert cursor is not None
     if key == "nodes":

@@ -79,6 +79,10 @@ class Verb:
     keys: tuple[str, ...] = ()
     """Further keys, which `settle` reads."""
     settle: Settle | None = None
+    changes: str = ""
+    """What of a node it changes: while a step with `for` holds, no other may change the same."""
+    opposite: str = ""
+    """The verb that undoes it (for `latency` and its kind itself, with the values from before); "": none does."""
     objects: tuple[str, ...] = ()
     """The kinds that `object` verbs may name."""
     form: str = "a mapping such as {nodes: [worker-1]}"
@@ -169,6 +173,10 @@ _LATENCY: Final = (
     _DIRECTION,
 )
 _LOSS: Final = (Argument("loss", "loss_ppm", percent_ppm, form="a percentage such as 1%"), _DIRECTION)
+_DUPLICATE: Final = (
+    Argument("duplicate", "duplicate_ppm", percent_ppm, form="a percentage such as 1%"),
+    _DIRECTION,
+)
 _TAINT: Final = (Argument("taint", "taint", _taint, form=TAINT_FORM), Argument("remove", "remove", boolean, False))
 _DELETE: Final = (
     Argument(
@@ -184,14 +192,17 @@ _REPLICAS: Final = Argument(
 )
 
 VERBS: Final[Mapping[str, Verb]] = {
-    "cut": Verb(arguments=(_DIRECTION, _MODE)),
-    "heal": Verb(arguments=(_DIRECTION,)),
-    "latency": Verb(arguments=_LATENCY, settle=_own_jitter),
-    "loss": Verb(arguments=_LOSS),
-    "kill-kubelet": Verb(),
-    "start-kubelet": Verb(),
-    "power-off": Verb(),
-    "power-on": Verb(),
+    "cut": Verb(arguments=(_DIRECTION, _MODE), changes="cut", opposite="heal"),
+    "heal": Verb(arguments=(_DIRECTION,), changes="cut", opposite="cut"),
+    "hold": Verb(arguments=(_DIRECTION,), changes="hold", opposite="release"),
+    "release": Verb(arguments=(_DIRECTION,), changes="hold", opposite="hold"),
+    "latency": Verb(arguments=_LATENCY, settle=_own_jitter, changes="latency", opposite="latency"),
+    "loss": Verb(arguments=_LOSS, changes="loss", opposite="loss"),
+    "duplicate": Verb(arguments=_DUPLICATE, changes="duplicate", opposite="duplicate"),
+    "kill-kubelet": Verb(changes="machine", opposite="start-kubelet"),
+    "start-kubelet": Verb(changes="machine", opposite="kill-kubelet"),
+    "power-off": Verb(changes="machine", opposite="power-on"),
+    "power-on": Verb(changes="machine", opposite="power-off"),
     "apply": Verb(whom="", keys=("manifests",), settle=_manifests, form="manifests such as {manifests: [web.yaml]}"),
     "delete": Verb(
         whom="object",
@@ -200,9 +211,9 @@ VERBS: Final[Mapping[str, Verb]] = {
         objects=tuple(OBJECTS),
         form="an object such as {pod: {name: web}}",
     ),
-    "cordon": Verb(whom="nodes"),
-    "uncordon": Verb(whom="nodes"),
-    "taint": Verb(whom="nodes", arguments=_TAINT),
+    "cordon": Verb(whom="nodes", changes="unschedulable", opposite="uncordon"),
+    "uncordon": Verb(whom="nodes", changes="unschedulable", opposite="cordon"),
+    "taint": Verb(whom="nodes", arguments=_TAINT, changes="taint", opposite="taint"),
     "label": Verb(whom="nodes", keys=("set", "remove"), settle=_labels),
     "scale": Verb(
         whom="object",
@@ -213,7 +224,7 @@ VERBS: Final[Mapping[str, Verb]] = {
 }
 
 VERBS_LATER: Final = (
-    *("hold", "release", "duplicate", "pause", "resume", "runtime-down", "runtime-up", "proxy-down", "proxy-up"),
+    *("pause", "resume", "runtime-down", "runtime-up", "proxy-down", "proxy-up"),
     *("route-missing", "route-restored", "memory-pressure", "disk-pressure", "pid-pressure", "stray", "clock"),
     *("stop", "start", "lag", "terminate-instance", "stop-instance", "start-instance", "drain", "evict"),
 )
@@ -229,6 +240,9 @@ SYNONYMS: Final = {
     "unpartition": "heal",
     "delay": "latency",
     "drop": "loss",
+    "stall": "hold",
+    "unhold": "release",
+    "duplication": "duplicate",
     "packet-loss": "loss",
     "stop-kubelet": "kill-kubelet",
     "restart-kubelet": "start-kubelet",

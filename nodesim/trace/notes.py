@@ -28,6 +28,7 @@ _GHOST_TOLD_US: Final = 2 * SECOND
 """A container that outlives its pod by less is one that is being stopped."""
 _CAUSES_MAX: Final = 4
 """How far back the decision is looked for that made a node Unknown: an event may stand between it and the write."""
+_LINKS: Final = ("Cut", "Healed", "Held", "Released", "LossChanged")
 _SWITCHES: Final = ("KubeletStarted", "KubeletStopped", "PoweredOn", "PoweredOff")
 
 
@@ -85,15 +86,15 @@ def _place(note: Note) -> tuple[int, int, str, str]:
 
 
 def _of_steps(evidence: Evidence, begun_us: int, known: dict[str, TraceRecord]) -> Iterator[Note]:
-    """Cuts, kubelets and power, with their step as the reason; a step is told itself where it shows nowhere else."""
+    """Links, kubelets and power, with their step as the reason; a step is told itself where it shows nowhere else."""
     shown: dict[str, None] = {}
     steps: list[TraceRecord] = []
     for record in evidence.records:
         if record.kind == "Step" and record.actor == "scenario":
             steps.append(record)
             continue
-        cut = record.actor == "scenario" and record.kind in ("Cut", "Healed")
-        if not cut and record.kind not in _SWITCHES:
+        link = record.actor == "scenario" and record.kind in _LINKS
+        if not link and record.kind not in _SWITCHES:
             continue
         step = known.get(record.cause)
         if record.kind == "KubeletStarted" and step is None and record.t_us < begun_us:

@@ -79,15 +79,19 @@ def _by(fields: dict[str, Any]) -> str:
     return f" (by {fields['by']})" if fields.get("by") else ""
 
 
+def _way(fields: dict[str, Any], both: str = "") -> str:
+    direction = str(fields.get("direction", "both"))
+    return both if direction == "both" else " " + direction.replace("-", " ", 1)
+
+
 def _cut(fields: dict[str, Any]) -> str:
-    direction = str(fields.get("direction", "both"))
-    way = "in both directions" if direction == "both" else direction.replace("-", " ", 1)
-    return f"cut off {way}{', refused' if fields.get('mode') == 'refuse' else ''}"
+    return f"cut off{_way(fields, ' in both directions')}{', refused' if fields.get('mode') == 'refuse' else ''}"
 
 
-def _healed(fields: dict[str, Any]) -> str:
-    direction = str(fields.get("direction", "both"))
-    return "healed" if direction == "both" else f"healed {direction.replace('-', ' ', 1)}"
+def _loss(fields: dict[str, Any]) -> str:
+    ppm = int(fields.get("loss_ppm", 0))
+    part = f"{ppm // 10_000}.{ppm % 10_000:04}".rstrip("0").rstrip(".")
+    return f"loses {part} % of its packets{_way(fields)}" if ppm else f"loses no packets{_way(fields)}"
 
 
 def _stopped(fields: dict[str, Any]) -> str:
@@ -132,7 +136,10 @@ _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "ConnectionOpened": lambda fields: f"connection {fields.get('connection', '')} opened",
     "ConnectionLost": _connection_lost,
     "Cut": _cut,
-    "Healed": _healed,
+    "Healed": lambda fields: f"healed{_way(fields)}",
+    "Held": lambda fields: f"messages held{_way(fields, ' in both directions')}",
+    "Released": lambda fields: f"messages released{_way(fields)}",
+    "LossChanged": _loss,
     "Step": lambda fields: f"step: {fields.get('text', '')}",
     "KindNotModelled": _not_modelled,
     "RunEnded": lambda fields: "the run ended",

@@ -1,9 +1,10 @@
 """What really ran on each node, and when could its kubelet reach the API server?
 
-Folds the nodes' records (containers, kubelet, power) and the scenario's `Cut` and `Healed`.
+Folds the nodes' records (containers, kubelet, power) and what the scenario does to their links.
 
-An **outage** of a node begins when its kubelet can no longer reach the API server (a cut in either direction: a
-connection needs both) or no longer runs, and ends when it can and does.  Several reasons that overlap are one outage.
+An **outage** of a node begins when its kubelet can no longer reach the API server or no longer runs, and ends when it
+can and does.  A direction does not pass while it is cut, held, or loses all that is sent; one of them is enough, as a
+connection needs both.  Slow links and those that lose less are no outage.  Overlapping reasons are one outage.
 Instants count after all their events: what is repaired and broken in the same microsecond was never whole.
 """
 
@@ -27,6 +28,9 @@ _STARTED: Final = attrgetter("start_us")
 TO: Final = "to-control-plane"
 FROM: Final = "from-control-plane"
 _DIRECTIONS: Final = {"both": (FROM, TO), TO: (TO,), FROM: (FROM,)}
+_BARRIERS: Final = {"Cut": "cut", "Healed": "cut", "Held": "hold", "Released": "hold", "LossChanged": "loss"}
+"""The scenario's records about links, and what each says something of."""
+_TOTAL_PPM: Final = 1_000_000
 
 
 @attrs.define
@@ -50,7 +54,7 @@ class Run:
 
 @value
 class NodeSight:
-    """What a node was from `t_us` on; `cut` names the directions that do not pass."""
+    """What a node was from `t_us` on; `cut` names the directions that do not pass, for whatever reason."""
 
     t_us: int
     power: bool
@@ -105,6 +109,8 @@ class Truth:
     first_seen_us: dict[str, int] = attrs.Factory(dict)
     """By node name: its first record of its own.  Others have no machine here."""
     _open: dict[str, dict[tuple[str, str, str], Run]] = attrs.Factory(dict)
+    _barriers: dict[str, dict[str, tuple[str, ...]]] = attrs.Factory(dict)
+    """By node name and kind of barrier: the directions that it blocks."""
 
     def outage_at(self, node: str, t_us: int) -> Outage | None:
         """The outage that covers an instant."""
@@ -127,8 +133,8 @@ class Truth:
         """Take in one record; kinds that tell nothing about the nodes change nothing."""
         actor, kind = record.actor, record.kind
         if actor == "scenario":
-            if kind in ("Cut", "Healed"):
-                self._cut_or_heal(record)
+            if kind in _BARRIERS:
+                self._link_changed(record)
             return
         if not actor.startswith(NODE_ACTOR):
             return
@@ -186,16 +192,19 @@ class Truth:
                 run.stopped_us, run.stopped, run.why = record.t_us, record.id, "power-off"
         self._see(node, NodeSight(record.t_us, power, kubelet, before.cut, record.id))
 
-    def _cut_or_heal(self, record: TraceRecord) -> None:
+    def _link_changed(self, record: TraceRecord) -> None:
         if not record.object.startswith(_NODE_KIND):
             return
-        node = record.object[len(_NODE_KIND) :]
+        node, kind = record.object[len(_NODE_KIND) :], record.kind
         before = self._before(node)
         meant = _DIRECTIONS.get(str(record.fields.get("direction", "both")), _DIRECTIONS["both"])
-        if record.kind == "Cut":
-            cut = tuple(sorted({*before.cut, *meant}))
-        else:
-            cut = tuple(direction for direction in before.cut if direction not in meant)
+        blocks = (
+            int(record.fields.get("loss_ppm", 0)) >= _TOTAL_PPM if kind == "LossChanged" else kind in ("Cut", "Held")
+        )
+        barriers = self._barriers.setdefault(node, {})
+        blocked = tuple(way for way in barriers.get(_BARRIERS[kind], ()) if way not in meant)
+        barriers[_BARRIERS[kind]] = (*blocked, *meant) if blocks else blocked
+        cut = tuple(sorted({way for ways in barriers.values() for way in ways}))
         self._see(node, NodeSight(record.t_us, before.power, before.kubelet, cut, record.id))
 
     def _see(self, node: str, sight: NodeSight) -> None:
