@@ -101,7 +101,7 @@ class _Planning:
         return made.id
 
     def warn(self, step: int | None, at_us: int, cause: str) -> None:
-        """Say of each kind that nothing models and that comes now (with a step, or with the manifests) that it is so."""
+        """Tell each kind that nothing models and that this step (None: the manifests) is the first to bring."""
         for kind in self._brought:
             if kind.step == step:
                 resource = kind.resource

@@ -78,4 +78,6 @@ def opposite(step: Step) -> Step:
         arguments = {**arguments, "remove": not arguments["remove"]}
     elif verb == "cut":
         arguments = {**arguments, "mode": "drop"}
+    elif verb == "heal":
+        arguments = {"direction": arguments["direction"]}
     return attrs.evolve(step, verb=cast(StepVerb, verb), arguments=arguments)
