@@ -66,5 +66,23 @@ class ActorCrash(NodesimError):
         super().__init__(f"actor {actor} crashed at {now_us / 1e6:.6f} s on {event!r:.400}")
 
 
+class ActorFailed(NotRunnable):
+    """A user's actor raised: names it, the instant (us) and what it was doing.  Its own error is the cause."""
+
+    def __init__(self, actor: str, now_us: int, doing: str, why: str) -> None:
+        self.actor = actor
+        self.now_us = now_us
+        super().__init__(f"your actor {actor} raised at {now_us / 1e6:.6f} s {doing}: {why}")
+
+
+class ActorStuck(NotRunnable):
+    """A user's actor keeps running without ever waiting, so that time cannot go on."""
+
+    def __init__(self, actor: str, now_us: int) -> None:
+        super().__init__(
+            f"time stands still at {now_us / 1e6:.6f} s: your actor {actor} never waits for anything that takes time"
+        )
+
+
 class TimeStandsStill(NodesimError):
     """Actors keep waking each other without the clock moving; names the last of them."""

@@ -16,7 +16,7 @@ FLOORS: Final = (
         "deciding",
         {"net", "client", "apiserver", "kubelet", "controllers", "scheduler", "trace", "ledger", "expect"},
     ),
-    ("running", {"world", "scenario"}),
+    ("running", {"world", "actors", "scenario"}),
     ("edges", {"cli", "__main__"}),
 )
 HEIGHT: Final = {part: height for height, (_, parts) in enumerate(FLOORS) for part in parts}

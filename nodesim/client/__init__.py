@@ -2,6 +2,6 @@
 
 from nodesim.client.events import EventRecorder
 from nodesim.client.machine import SERVER, ClientMachine
-from nodesim.client.watches import WatchSpec
+from nodesim.client.watches import Observe, Unobserve, WatchSpec
 
-__all__ = ["SERVER", "ClientMachine", "EventRecorder", "WatchSpec"]
+__all__ = ["SERVER", "ClientMachine", "EventRecorder", "Observe", "Unobserve", "WatchSpec"]

@@ -12,7 +12,7 @@ from typing import Final
 
 from nodesim.client.connection import READ_IDLE_US, Connection
 from nodesim.client.reflector import Reflector
-from nodesim.client.watches import WatchSpec
+from nodesim.client.watches import Observe, Unobserve, WatchSpec
 from nodesim.machine import (
     Answered,
     Call,
@@ -27,6 +27,7 @@ from nodesim.machine import (
     SetTimer,
     Started,
     TimerFired,
+    Told,
     Undelivered,
 )
 from nodesim.messages import (
@@ -40,6 +41,7 @@ from nodesim.messages import (
     Pong,
     Renewed,
     Reset,
+    Unwatch,
     WatchEvent,
 )
 from nodesim.objects import decode_document
@@ -62,6 +64,7 @@ class ClientMachine:
         "_ids",
         "_pending",
         "_reflectors",
+        "_streams",
         "_unsent",
         "_watches",
         "name",
@@ -74,9 +77,10 @@ class ClientMachine:
         self.name = name
         self.program = program
         self._connection = Connection(number=connection)
-        self._reflectors = [
-            Reflector(spec, streams.stream(f"reflector/{name}/{place}")) for place, spec in enumerate(watches)
-        ]
+        self._streams = streams
+        self._reflectors: list[Reflector] = []
+        for spec in watches:
+            self._add_reflector(spec)
         self._watches: dict[int, Reflector] = {}
         self._pending: dict[int, Call] = {}
         """Calls without an answer yet, by the id of their request; a reflector's have the tag ("client", place)."""
@@ -109,6 +113,8 @@ class ClientMachine:
         elif isinstance(event, Undelivered):
             if event.connection == self._connection.number:
                 self._lose("refused", "ConnectionRefused", now_us, out)
+        elif isinstance(event, Told) and isinstance(event.step, Observe | Unobserve):
+            self._observe(event.step, now_us, out)
         else:
             self._tell(event, now_us, out)
             if isinstance(event, Started):
@@ -206,17 +212,45 @@ class ClientMachine:
 
     # --- reflectors -------------------------------------------------------------------------------------------------
 
+    def _add_reflector(self, spec: WatchSpec) -> int:
+        place = len(self._reflectors)
+        self._reflectors.append(Reflector(spec, self._streams.stream(f"reflector/{self.name}/{place}")))
+        return place
+
+    def _observe(self, step: Observe | Unobserve, now_us: int, out: list[MachineEffect]) -> None:
+        """Begin one more watch, or end one: its place stays, and nothing is asked for it any more."""
+        if isinstance(step, Observe):
+            self._ask(self._add_reflector(step.spec), now_us, out)
+            return
+        for place, reflector in enumerate(self._reflectors):
+            if reflector.label == step.label and not reflector.ended:
+                reflector.ended = True
+                out.append(CancelTimer(("client/reflector", place)))
+                if self._watches.pop(reflector.watch_id, None) is not None:
+                    self._call(Call(("unwatch", step.label), Unwatch(reflector.watch_id)), now_us, out)
+
+    def asked_by_program(self, id_: int) -> bool:
+        """Does the request of this id stem from the program, and not from one of its caches?"""
+        call = self._pending.get(id_)
+        return call is not None and _reflector_of(call) is None and type(call.request) is not Unwatch
+
     def _ask(self, place: int, now_us: int, out: list[MachineEffect]) -> None:
         request = self._reflectors[place].request()
         self._call(Call(("client", place), request), now_us, out)
 
     def _wait(self, place: int, now_us: int, out: list[MachineEffect]) -> None:
+        if self._reflectors[place].ended:
+            return
         out.append(SetTimer(("client/reflector", place), now_us + self._reflectors[place].wait_us(now_us)))
 
     def _reflected(
         self, place: int, answer: Done | Listed | Failure, id_: int, now_us: int, out: list[MachineEffect]
     ) -> None:
         reflector = self._reflectors[place]
+        if reflector.ended:
+            if type(answer) is Done:  # The watch opened after it was no longer wanted.
+                self._call(Call(("unwatch", reflector.label), Unwatch(id_)), now_us, out)
+            return
         events = reflector.answered(answer, id_)
         if events is None:
             self._wait(place, now_us, out)

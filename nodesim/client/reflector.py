@@ -24,10 +24,23 @@ from nodesim.streams import Stream
 class Reflector:
     """The cache of one `WatchSpec`.  `act` says which request to send next; the owner sends it."""
 
-    __slots__ = ("_backoff", "_stream", "cache", "next", "spec", "synced", "version", "versions", "watch_id")
+    __slots__ = (
+        "_backoff",
+        "_stream",
+        "cache",
+        "ended",
+        "label",
+        "next",
+        "spec",
+        "synced",
+        "version",
+        "versions",
+        "watch_id",
+    )
 
     def __init__(self, spec: WatchSpec, stream: Stream) -> None:
         self.spec = spec
+        self.label = spec.label or spec.resource
         self._stream = stream
         self._backoff = ReflectorBackoff()
         self.cache: dict[str, Any] = {}
@@ -36,6 +49,8 @@ class Reflector:
         self.version = ""
         self.synced = False
         self.next: Literal["list", "watch"] = "list"
+        self.ended = False
+        """Nobody wants it any more."""
         self.watch_id = 0
         """The id of the open watch, 0 while there is none."""
 
@@ -84,10 +99,10 @@ class Reflector:
             if old is None:
                 return None
             del self.cache[key], self.versions[key]
-            return Changed(self.spec.resource, key, old, None)
+            return Changed(self.label, key, old, None)
         new = self.cache[key] = self.spec.view(document)
         self.versions[key] = version
-        return Changed(self.spec.resource, key, old, new)
+        return Changed(self.label, key, old, new)
 
     def renewed(self, event: Renewed) -> None:
         """A lease was renewed: the program's port hears of it; the view in the cache keeps its older time."""
@@ -99,7 +114,7 @@ class Reflector:
     def _replace(self, answer: Listed) -> list[ProgramEvent]:
         """Take over a list: what appeared or differs first, in the list's order, then what is gone, by key."""
         events: list[ProgramEvent] = []
-        resource, listed = self.spec.resource, set()
+        label, listed = self.label, set()
         for packed in answer.documents:
             document = decode_document(packed)
             metadata = document["metadata"]
@@ -112,12 +127,12 @@ class Reflector:
             old = self.cache.get(key)
             new = self.cache[key] = self.spec.view(document)
             self.versions[key] = version
-            events.append(Changed(resource, key, old, new))
+            events.append(Changed(label, key, old, new))
         for key in sorted(self.cache.keys() - listed):
-            events.append(Changed(resource, key, self.cache.pop(key), None))
+            events.append(Changed(label, key, self.cache.pop(key), None))
             del self.versions[key]
         self.version = answer.resource_version
         if not self.synced:
             self.synced = True
-            events.append(Synced(resource))
+            events.append(Synced(label))
         return events

@@ -24,3 +24,19 @@ class WatchSpec:
     fields: str = ""
     labels: str = ""
     renewed: Callable[[str, int], None] | None = None
+    label: str = ""
+    """Names the watch in `Changed` and `Synced`; left empty it is the resource."""
+
+
+@attrs.frozen
+class Observe:
+    """A `Told` step: begin one more watch."""
+
+    spec: WatchSpec
+
+
+@attrs.frozen
+class Unobserve:
+    """A `Told` step: end the watch of this label."""
+
+    label: str

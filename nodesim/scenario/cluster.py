@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final
 
 import attrs
 
 from nodesim.apiserver import ApiServer
-from nodesim.client import SERVER, ClientMachine, WatchSpec
-from nodesim.controllers.nodelifecycle import NodeLifecycleController
-from nodesim.controllers.replicaset import ReplicaSetController
-from nodesim.controllers.tainteviction import TaintEvictionController
+from nodesim.client import SERVER, ClientMachine
 from nodesim.kubelet import NodeMachine
-from nodesim.machine import Machine, Program, Started
+from nodesim.machine import Machine, Started
 from nodesim.net import Link, Topology
 from nodesim.profiles import PROFILES, Settings
+from nodesim.scenario.components import COMPONENTS, Making, WatchingProgram
 from nodesim.scenario.operator import Operator
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import OPERATOR, SCENARIO, Plan
 from nodesim.scenario.unmodelled import brought_by
-from nodesim.scheduler import Scheduler
 from nodesim.spec import Scenario
 from nodesim.streams import Streams
 from nodesim.units import MILLISECOND
 from nodesim.world import World
 
-NODE_CONTROLLER: Final = "node-controller"
 INSIDE_LATENCY_US: Final = MILLISECOND
 """One way between two actors of the control plane: constant, so that no draw couples the nodes."""
-
-
-class WatchingProgram(Program, Protocol):
-    """A program that says what it watches."""
-
-    @property
-    def watches(self) -> tuple[WatchSpec, ...]:
-        """The caches that its client keeps for it."""
-        ...
 
 
 @attrs.frozen
@@ -86,25 +73,18 @@ def build(scenario: Scenario, plan: Plan, options: RunOptions) -> Cluster:
 def _add_control_plane(
     world: World, server: ApiServer, scenario: Scenario, options: RunOptions, streams: Streams
 ) -> None:
-    settings, profile = settings_of(scenario), PROFILES[scenario.profile]
-    programs: dict[str, WatchingProgram] = {
-        NODE_CONTROLLER: NodeLifecycleController(
-            settings,
-            profile,
-            streams=streams,
-            skip_quiet=options.skip_quiet,
-            ahead_us=streams.phase_us(NODE_CONTROLLER, scenario.start_within_us),
-        ),
-        "taint-eviction-controller": TaintEvictionController(settings, profile),
-        "replicaset-controller": ReplicaSetController(settings, profile),
-        "scheduler": Scheduler(settings, profile, streams),
-        OPERATOR: Operator(scenario.manifests),
-    }
-    machines: dict[str, Machine] = {SERVER: server}
+    making = Making(
+        settings=settings_of(scenario),
+        profile=PROFILES[scenario.profile],
+        streams=streams,
+        skip_quiet=options.skip_quiet,
+        start_within_us=scenario.start_within_us,
+    )
+    programs: dict[str, WatchingProgram] = {name: make(making) for name, make in COMPONENTS.items()}
+    programs[OPERATOR] = Operator(scenario.manifests)
+    _move_in(world, SERVER, server)
     for name, program in programs.items():
-        machines[name] = ClientMachine(name, program, program.watches, streams)
-    for name, machine in machines.items():
-        _move_in(world, name, machine)
+        _move_in(world, name, ClientMachine(name, program, program.watches, streams))
 
 
 def _add_nodes(worlds: tuple[World, ...], scenario: Scenario, options: RunOptions, streams: Streams) -> None:

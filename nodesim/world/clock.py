@@ -12,10 +12,15 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Final
 
 import trio
 
 from nodesim.units import SECOND
+
+TICK: Final = 1e-9
+"""A nanosecond, in seconds."""
+NANOSECONDS: Final = 1_000_000_000
 
 
 class WorldClock(trio.abc.Clock):
@@ -32,17 +37,46 @@ class WorldClock(trio.abc.Clock):
 
 
 class VirtualClock(WorldClock):
-    """Virtual time: the driver sets `now_us`."""
+    """Virtual time: the driver sets `now_us`.
+
+    With `ticking`, no two readings by tasks are the same: each adds a nanosecond.  So two tasks that sleep equally long
+    have two deadlines, in the order in which they began, and the driver, which is told the next deadline by trio itself
+    (`deadline`), wakes them one by one.
+    """
 
     def __init__(self) -> None:
         self.now_us = 0
+        self.ticking = False
+        self.deadline = math.inf
+        """The next deadline of any task, as it was when all of them last waited."""
+        self._shown = 0.0
+        self._shown_us = 0
 
     def current_time(self) -> float:
         """Seconds since the run began."""
-        return self.now_us / SECOND
+        if self._shown_us != self.now_us:
+            self._shown, self._shown_us = self.now_us / SECOND, self.now_us
+        if self.ticking and trio.lowlevel.in_trio_task():
+            later = max(self._shown + TICK, math.nextafter(self._shown, math.inf))
+            if later < (self.now_us + 1) / SECOND:
+                self._shown = later
+        return self._shown
+
+    @property
+    def deadline_us(self) -> int | None:
+        """The microsecond in which the next deadline lies; None: there is none."""
+        return None if self.deadline == math.inf else max(self.now_us, round(self.deadline * NANOSECONDS) // 1000)
+
+    def jump(self) -> None:
+        """Show exactly the next deadline, so that it and no other is due."""
+        at_us = self.deadline_us
+        assert at_us is not None
+        self.now_us = self._shown_us = at_us
+        self._shown = max(self._shown, self.deadline)
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """How long trio may really wait: not at all for what is due, else until the world has moved on."""
+        self.deadline = deadline
         return 0.0 if deadline <= self.current_time() else math.inf
 
     def wall(self, seconds: float) -> float:

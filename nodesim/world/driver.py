@@ -13,8 +13,9 @@ from typing import Final, TypeAlias
 
 import trio
 
-from nodesim.errors import NotRunnable, TimeStandsStill
+from nodesim.errors import ActorStuck, NotRunnable, TimeStandsStill
 from nodesim.world.clock import VirtualClock
+from nodesim.world.guests import STEPS_MAX, Guests
 from nodesim.world.transport import End, Transport
 from nodesim.world.windows import Ear, Windows, serve_windows
 from nodesim.world.words import Finished
@@ -39,6 +40,7 @@ async def driving(
     lookahead_us: int = 0,
     in_tasks: bool = False,
     progress: Callable[[int], None] | None = None,
+    guests: Guests | None = None,
 ) -> AsyncIterator[Advance]:
     """Start every actor's task; the value lets the time pass up to an instant (us, inclusive).
 
@@ -49,16 +51,18 @@ async def driving(
         lookahead_us: the width of their windows.
         in_tasks: each turn in its actor's own task instead of in place; slower, and the same to the byte.
         progress: told the time (us) now and then.
+        guests: the tasks of users that live beside the first world.
 
     Raises:
         ActorCrash: an actor's machine raised.
+        ActorFailed, ActorStuck: a user's actor raised, or never waits.
         TimeStandsStill: actors wake each other for ever at one instant.
         NotRunnable: a frame for an actor that lives in none of the worlds.
     """
-    run = Turns(clock, in_tasks, progress)
+    run = Turns(clock, in_tasks, progress, guests)
     if transport is None:
         (world,) = worlds
-        async with at_home(worlds):
+        async with at_home(worlds), beside(clock, guests):
 
             async def advance(until_us: int) -> None:
                 await run.world(world, until_us)
@@ -67,7 +71,11 @@ async def driving(
 
             yield advance
         return
-    async with at_home(worlds), _coupled(worlds, run, transport, lookahead_us) as windows:
+    async with (
+        at_home(worlds),
+        beside(clock, guests),
+        _coupled(worlds, run, transport, lookahead_us) as windows,
+    ):
 
         async def advance_all(until_us: int) -> None:
             await windows.advance(until_us)
@@ -85,6 +93,24 @@ async def at_home(worlds: Sequence[World]) -> AsyncIterator[None]:
             for home in world.homes.values():
                 nursery.start_soon(home.live, name=home.name)
         yield
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def beside(clock: VirtualClock, guests: Guests | None) -> AsyncIterator[None]:
+    """The users' tasks: no two of them see the same nanosecond, and somebody looks at how trio runs them."""
+    if guests is None:
+        yield
+        return
+    async with trio.open_nursery() as nursery:
+        guests.connect(nursery, lambda: clock.now_us, lambda: None)
+        clock.ticking = True
+        trio.lowlevel.add_instrument(guests.observer)
+        try:
+            yield
+        finally:
+            trio.lowlevel.remove_instrument(guests.observer)
+            clock.ticking = False
         nursery.cancel_scope.cancel()
 
 
@@ -120,31 +146,82 @@ async def _serve(world: World, run: Turns, end: End) -> None:
 class Turns:
     """Turns of one world, with checkpoints, progress and a look at whether time moves."""
 
-    def __init__(self, clock: VirtualClock, in_tasks: bool, progress: Callable[[int], None] | None) -> None:
+    def __init__(
+        self,
+        clock: VirtualClock,
+        in_tasks: bool,
+        progress: Callable[[int], None] | None,
+        guests: Guests | None = None,
+    ) -> None:
         self._clock = clock
         self._in_tasks = in_tasks
         self._progress = progress
+        self._guests = guests
         self._still = 0
         self._still_us = -1
 
     async def world(self, world: World, until_us: int) -> None:
         """All turns of a world up to and including an instant."""
+        if self._guests is not None and self._guests.world is world:
+            await self._beside_guests(world, self._guests, until_us)
+            return
         done = False
         while not done:
-            if self._in_tasks:
-                done = await world.run_in_tasks(until_us, TURNS_AT_ONCE)
-            else:
-                done = world.run(until_us, TURNS_AT_ONCE)
-            if not done:
-                self._look(world)
-            self._clock.now_us = world.now_us
-            if self._progress is not None:
-                self._progress(world.now_us)
-            await trio.lowlevel.checkpoint()
+            done = await self._turns(world, until_us)
+            if self._guests is None:
+                self._clock.now_us = world.now_us
+            await self._breathe(world)
 
     async def next_us(self, world: World) -> int | None:
-        """When the next thing happens in a world (us)."""
-        return world.next_us()
+        """When the next thing happens in a world, or to a user's task that lives beside it (us)."""
+        head_us = world.next_us()
+        if self._guests is None or self._guests.world is not world:
+            return head_us
+        alarm_us = self._clock.deadline_us
+        return alarm_us if head_us is None else head_us if alarm_us is None else min(head_us, alarm_us)
+
+    async def _turns(self, world: World, until_us: int) -> bool:
+        """Some turns; True: there are no more up to this instant."""
+        if self._in_tasks:
+            done = await world.run_in_tasks(until_us, TURNS_AT_ONCE)
+        else:
+            done = world.run(until_us, TURNS_AT_ONCE)
+        if not done:
+            self._look(world)
+        return done
+
+    async def _breathe(self, world: World) -> None:
+        if self._progress is not None:
+            self._progress(world.now_us)
+        await trio.lowlevel.checkpoint()
+
+    async def _beside_guests(self, world: World, guests: Guests, until_us: int) -> None:
+        """As `world`, instant by instant: the machines' turns, then what they have for users' tasks, one by one.
+
+        What the world does at an instant comes before the deadlines of tasks at that instant.
+        """
+        clock, alone, loops = self._clock, 0, 0
+        while True:
+            await guests.wake_in_turn()
+            head_us, alarm_us = world.next_us(), clock.deadline_us
+            if head_us is not None and head_us <= until_us and (alarm_us is None or head_us <= alarm_us):
+                loops = loops + 1 if head_us == clock.now_us else 0
+                if loops > STEPS_MAX:
+                    raise ActorStuck(world.next_turn(), head_us)
+                clock.now_us = head_us
+                guests.observer.moved(head_us)
+                await self._turns(world, head_us)
+            elif alarm_us is not None and alarm_us <= until_us:
+                clock.jump()
+                guests.observer.moved(alarm_us)
+                await guests.settle()
+            else:
+                break
+            alone += 1
+            if alone >= TURNS_AT_ONCE:
+                alone = 0
+                await self._breathe(world)
+        await self._breathe(world)
 
     def _look(self, world: World) -> None:
         if world.now_us != self._still_us:

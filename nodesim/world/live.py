@@ -23,6 +23,7 @@ from nodesim.errors import NotRunnable
 from nodesim.trace.records import TraceRecord
 from nodesim.units import SECOND
 from nodesim.world.clock import RealClock
+from nodesim.world.guests import Guests
 from nodesim.world.world import Parcel, World
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Live:
         outlet: Outlet | None = None,
         progress: Callable[[int], None] | None = None,
         name: str = "clock",
+        guests: Guests | None = None,
     ) -> None:
         self.world = world
         self.clock = clock
@@ -74,6 +76,7 @@ class Live:
         self._outlet = outlet
         self._progress = progress
         self._name = name
+        self._guests = guests
         self._sleep: trio.CancelScope | None = None
         self._floor_us = 0
         """The earliest instant that a machine may be handed in a turn that is late."""
@@ -115,6 +118,8 @@ class Live:
             now_us = min(self.clock.now_us, until_us)
             done = self._turns(now_us)
             self._hand_out()
+            if self._guests is not None:
+                self._guests.wake_all()
             head_us = world.next_us()
             if self._progress is not None:
                 self._progress(world.now_us if done else world.now_us - 1)
@@ -188,6 +193,7 @@ async def living(
     outlet: Outlet | None = None,
     progress: Callable[[int], None] | None = None,
     name: str = "clock",
+    guests: Guests | None = None,
 ) -> AsyncIterator[Live]:
     """Start every actor's task; the value lets time pass, and takes in what comes from elsewhere.
 
@@ -199,10 +205,13 @@ async def living(
             `at_us` is the instant at which the link lets it arrive, on this world's clock.
         progress: told now and then up to which instant (us) all is done: what is recorded later, is later.
         name: the actor in whose name the trace tells of lateness.
+        guests: the tasks of users that live beside the world.
     """
-    live = Live(world, clock, slack_us=slack_us, outlet=outlet, progress=progress, name=name)
+    live = Live(world, clock, slack_us=slack_us, outlet=outlet, progress=progress, name=name, guests=guests)
     async with trio.open_nursery() as nursery:
         for home in world.homes.values():
             nursery.start_soon(home.live, name=home.name)
+        if guests is not None:
+            guests.connect(nursery, live.instant_us, live.wake)
         yield live
         nursery.cancel_scope.cancel()

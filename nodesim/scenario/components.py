@@ -1,0 +1,60 @@
+"""Which components does the control plane have, and how is a fresh process of each made?
+
+`COMPONENTS` is the whole list of those that are clients of the API server; each row makes a program with nothing in its
+memory.  A new component is a new row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+import attrs
+
+from nodesim.client import WatchSpec
+from nodesim.controllers.nodelifecycle import NodeLifecycleController
+from nodesim.controllers.replicaset import ReplicaSetController
+from nodesim.controllers.tainteviction import TaintEvictionController
+from nodesim.machine import Program
+from nodesim.profiles import Profile, Settings
+from nodesim.scheduler import Scheduler
+from nodesim.streams import Streams
+
+NODE_CONTROLLER: Final = "node-controller"
+
+
+class WatchingProgram(Program, Protocol):
+    """A program that says what it watches."""
+
+    @property
+    def watches(self) -> tuple[WatchSpec, ...]:
+        """The caches that its client keeps for it."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Making:
+    """What a component is made with; `process` counts its processes from 1."""
+
+    settings: Settings
+    profile: Profile
+    streams: Streams
+    skip_quiet: bool
+    start_within_us: int
+    process: int = 1
+
+
+def _node_controller(making: Making) -> WatchingProgram:
+    """The first process has run for a while when the run begins; a later one begins its passes when it starts."""
+    ahead_us = making.streams.phase_us(NODE_CONTROLLER, making.start_within_us) if making.process == 1 else 0
+    return NodeLifecycleController(
+        making.settings, making.profile, streams=making.streams, skip_quiet=making.skip_quiet, ahead_us=ahead_us
+    )
+
+
+COMPONENTS: Final[Mapping[str, Callable[[Making], WatchingProgram]]] = {
+    NODE_CONTROLLER: _node_controller,
+    "taint-eviction-controller": lambda making: TaintEvictionController(making.settings, making.profile),
+    "replicaset-controller": lambda making: ReplicaSetController(making.settings, making.profile),
+    "scheduler": lambda making: Scheduler(making.settings, making.profile, making.streams),
+}
