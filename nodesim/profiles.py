@@ -30,7 +30,10 @@ class Profile:
     eviction_frees_key: bool
     """From 1.33 a finished eviction frees its pod's key; before, no second timer for that name until cancelled."""
     disruption_target: bool
-    """Evictions set the pod condition DisruptionTarget (on from 1.26)."""
+    """Taint eviction and pod GC set the pod condition DisruptionTarget, and pod GC sets the phase Failed (the gate
+    PodDisruptionConditions is on from 1.26)."""
+    out_of_service: bool
+    """Pod GC heeds the taint out-of-service (the gate NodeOutOfServiceVolumeDetach is on from 1.26)."""
     terminal_phase_before_delete: bool
     """From 1.27 the kubelet posts Succeeded/Failed before the final delete."""
     status_fast_path: bool
@@ -72,6 +75,7 @@ V1_24: Final = Profile(
     eviction_component="taint-controller",
     eviction_frees_key=False,
     disruption_target=False,
+    out_of_service=False,
     terminal_phase_before_delete=False,
     status_fast_path=False,
     status_from_cache=False,
@@ -96,6 +100,7 @@ V1_36: Final = Profile(
     eviction_component="taint-eviction-controller",
     eviction_frees_key=True,
     disruption_target=True,
+    out_of_service=True,
     terminal_phase_before_delete=True,
     status_fast_path=True,
     status_from_cache=True,
@@ -137,6 +142,7 @@ class Settings:
     node_lease_duration_seconds: int = 40
     watch_history_us: int = 75 * SECOND
     heartbeat_timeout_us: int = 10 * SECOND
+    terminated_pod_gc_threshold: int = 12_500
     no_execute_period_us: int = 100 * MILLISECOND
 
     @classmethod
@@ -158,5 +164,6 @@ SETTING_NAMES: Final = {
     "nodeStatusUpdateFrequency": "node_status_update_us",
     "nodeStatusReportFrequency": "node_status_report_us",
     "nodeLeaseDurationSeconds": "node_lease_duration_seconds",
+    "terminatedPodGCThreshold": "terminated_pod_gc_threshold",
 }
 """Option names as scenario files write them -> attributes of `Settings`."""

@@ -12,7 +12,9 @@ from typing import Final, Protocol
 import attrs
 
 from nodesim.client import WatchSpec
+from nodesim.controllers import podgc
 from nodesim.controllers.nodelifecycle import NodeLifecycleController
+from nodesim.controllers.podgc import PodGarbageCollector
 from nodesim.controllers.replicaset import ReplicaSetController
 from nodesim.controllers.tainteviction import TaintEvictionController
 from nodesim.machine import Program
@@ -43,18 +45,27 @@ class Making:
     start_within_us: int
     process: int = 1
 
+    def ahead_us(self, actor: str) -> int:
+        """The first process has run for a while when the run begins; a later one begins its passes when it starts."""
+        return self.streams.phase_us(actor, self.start_within_us) if self.process == 1 else 0
+
 
 def _node_controller(making: Making) -> WatchingProgram:
-    """The first process has run for a while when the run begins; a later one begins its passes when it starts."""
-    ahead_us = making.streams.phase_us(NODE_CONTROLLER, making.start_within_us) if making.process == 1 else 0
+    ahead_us = making.ahead_us(NODE_CONTROLLER)
     return NodeLifecycleController(
         making.settings, making.profile, streams=making.streams, skip_quiet=making.skip_quiet, ahead_us=ahead_us
     )
 
 
+def _pod_garbage_collector(making: Making) -> WatchingProgram:
+    ahead_us = making.ahead_us(podgc.ACTOR)
+    return PodGarbageCollector(making.settings, making.profile, ahead_us=ahead_us)
+
+
 COMPONENTS: Final[Mapping[str, Callable[[Making], WatchingProgram]]] = {
     NODE_CONTROLLER: _node_controller,
     "taint-eviction-controller": lambda making: TaintEvictionController(making.settings, making.profile),
+    podgc.ACTOR: _pod_garbage_collector,
     "replicaset-controller": lambda making: ReplicaSetController(making.settings, making.profile),
     "scheduler": lambda making: Scheduler(making.settings, making.profile, making.streams),
 }

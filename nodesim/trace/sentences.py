@@ -111,6 +111,15 @@ def _not_modelled(fields: dict[str, Any]) -> str:
     return f"nothing models {fields.get('kind')} ({fields.get('api_version')}): its objects are kept as written"
 
 
+def _collected(fields: dict[str, Any]) -> str:
+    on = f" ({fields['node']})" if fields.get("node") else ""
+    return f"collected: {fields.get('why', '')}{on}"
+
+
+def _quarantined(fields: dict[str, Any]) -> str:
+    return f"is missing, its pods are left alone until {instant(int(fields['until_us']))}"
+
+
 def _connection_lost(fields: dict[str, Any]) -> str:
     return f"connection {fields.get('connection', '')} lost ({fields.get('why', '')})"
 
@@ -141,6 +150,8 @@ _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "Released": lambda fields: f"messages released{_way(fields)}",
     "LossChanged": _loss,
     "Step": lambda fields: f"step: {fields.get('text', '')}",
+    "NodeQuarantined": _quarantined,
+    "PodCollected": _collected,
     "KindNotModelled": _not_modelled,
     "RunEnded": lambda fields: "the run ended",
     "NodeStatusUnknown": _status_unknown,

@@ -8,24 +8,21 @@ Source: pkg/controller/tainteviction/taint_eviction.go `deletePodHandler`, `addC
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
+from nodesim.controllers.disruption import disruption_target
 from nodesim.machine import Answered, Call, ProgramEffect, SetTimer
 from nodesim.messages import Delete, Get, Patch
-from nodesim.objects import Document, encode_document, whole_second
+from nodesim.objects import Document, encode_document
 from nodesim.units import MILLISECOND
 
 TRIES: Final = 5
 RETRY_US: Final = 10 * MILLISECOND
 
-_CONDITION: Final = {
-    "type": "DisruptionTarget",
-    "status": "True",
-    "reason": "DeletionByTaintManager",
-    "message": "Taint manager: deleting due to NoExecute taint",
-}
+_REASON: Final = "DeletionByTaintManager"
+_MESSAGE: Final = "Taint manager: deleting due to NoExecute taint"
 
 
 @attrs.define
@@ -71,16 +68,9 @@ class Eviction:
 
 
 def condition_change(pod: Document, now_us: int) -> Document | None:
-    """The patch that sets DisruptionTarget on a pod; None where the pod has it already.
-
-    Source: pkg/api/v1/pod `UpdatePodCondition` (the transition time moves only with the status).
-    """
-    conditions: list[dict[str, Any]] = (pod.get("status") or {}).get("conditions") or []
-    old = next((item for item in conditions if item.get("type") == _CONDITION["type"]), {})
-    transition: int | None = whole_second(now_us)
-    if old.get("status") == _CONDITION["status"]:
-        if old.get("reason") == _CONDITION["reason"] and old.get("message") == _CONDITION["message"]:
-            return None
-        transition = old.get("lastTransitionTime")
-    condition = {**_CONDITION, "lastProbeTime": None, "lastTransitionTime": transition}
+    """The patch that sets DisruptionTarget on a pod; None where the pod has it already."""
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    condition = disruption_target(conditions, _REASON, _MESSAGE, now_us)
+    if condition is None:
+        return None
     return {"metadata": {"uid": pod["metadata"].get("uid", "")}, "status": {"conditions": [condition]}}

@@ -1,0 +1,140 @@
+"""Controllers, and a person, around the real API server in a real world; each hop takes 1 ms.
+
+What reaches the server is noted; chosen requests can be made to fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nodesim.apiserver import ApiServer
+from nodesim.apiserver.registry import Resource
+from nodesim.client import ClientMachine
+from nodesim.machine import Frame, MachineEffect, MachineEvent, Program, Send, Started
+from nodesim.messages import Create, Delete, Dial, Done, Failure, Get, List, Listed, Message, Patch, Update
+from nodesim.net import Link, Topology
+from nodesim.objects import Document, decode_document, encode_document
+from nodesim.profiles import V1_36, Profile, Settings
+from nodesim.streams import Streams
+from nodesim.trace.records import TraceRecord
+from nodesim.units import MILLISECOND, SECOND
+from nodesim.world import World
+
+PERSON = "person"
+WRITES = (Create, Update, Patch, Delete)
+
+
+class _Server:
+    """The API server, and what it was asked."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._server = server
+        self.asked: list[tuple[int, str, Any]] = []
+        self.refuse: Callable[[str, Any], Failure | None] = lambda client, request: None
+
+    def handle(self, event: MachineEvent, now_us: int) -> list[MachineEffect]:
+        """Note a request; answer it with a failure where one is wanted."""
+        if isinstance(event, Frame) and event.id and not isinstance(event.message, Dial):
+            self.asked.append((now_us, event.source, event.message))
+            failure = self.refuse(event.source, event.message)
+            if failure is not None:
+                return [Send(event.source, failure, 0, event.id, event.connection)]
+        return self._server.handle(event, now_us)
+
+
+class _Person:
+    """Keeps the answers."""
+
+    def __init__(self) -> None:
+        self.answers: dict[int, Any] = {}
+
+    def handle(self, event: Any, now_us: int) -> list[Any]:
+        """Take an answer."""
+        if isinstance(event, Frame):
+            self.answers[event.in_reply_to] = event.message
+        return []
+
+
+class Live:
+    """The world; `programs` begin at 0 unless they are started later with `start`."""
+
+    def __init__(self, programs: Mapping[str, Any], *, profile: Profile = V1_36, more: Sequence[Resource] = ()) -> None:
+        self._streams = Streams(1)
+        self._world = World(Topology(Link(MILLISECOND), Link(MILLISECOND)), self._streams)
+        self.server = _Server(ApiServer(Settings.of(profile), profile, more=more))
+        self._person = _Person()
+        self._n = 0
+        self.now_us = 0
+        """Up to here everything has happened."""
+        self._world.add("apiserver", self.server)
+        self._world.add(PERSON, self._person)
+        self._world.schedule(0, "apiserver", 0, "apiserver", Started())
+        self._post(Dial())
+        for name, program in programs.items():
+            self.start(name, program)
+
+    def start(self, name: str, program: Any) -> Program:
+        """A controller begins now."""
+        made: Program = program
+        self._world.add(name, ClientMachine(name, made, program.watches, self._streams))
+        self._world.schedule(self.now_us, name, 0, name, Started())
+        return made
+
+    def run(self, seconds: float) -> None:
+        """Let everything happen that happens in so many seconds."""
+        self.now_us += int(seconds * SECOND)
+        assert self._world.run(self.now_us, 1_000_000)
+
+    # --- the person ---------------------------------------------------------------------------------------------
+
+    def call(self, message: Message) -> Any:
+        """A request, answered 1 ms later."""
+        n = self._post(message)
+        self.run(0.001)
+        return self._person.answers.pop(n)
+
+    def ok(self, message: Message) -> Document:
+        """A request that must succeed; the object."""
+        answer = self.call(message)
+        assert isinstance(answer, Done), answer
+        return decode_document(answer.document) if answer.document else {}
+
+    def create(self, resource: str, document: Document, namespace: str = "") -> Document:
+        """POST."""
+        return self.ok(Create(resource, namespace, encode_document(document)))
+
+    def patch(self, resource: str, name: str, change: Document, namespace: str = "", subresource: str = "") -> Document:
+        """PATCH, strategic."""
+        return self.ok(Patch(resource, namespace, name, subresource, "strategic", encode_document(change)))
+
+    def get(self, resource: str, name: str, namespace: str = "") -> Document | None:
+        """GET; None where there is none."""
+        answer = self.call(Get(resource, namespace, name))
+        return decode_document(answer.document) if isinstance(answer, Done) else None
+
+    def names(self, resource: str, namespace: str = "") -> list[str]:
+        """What a LIST holds."""
+        answer = self.call(List(resource, namespace))
+        assert isinstance(answer, Listed), answer
+        return [decode_document(packed)["metadata"]["name"] for packed in answer.documents]
+
+    def _post(self, message: Message) -> int:
+        self._n += 1
+        self._world.schedule(self.now_us, "scenario", self._n, "apiserver", Frame(PERSON, self._n, 0, 1, message))
+        return self._n
+
+    # --- what is asked of it --------------------------------------------------------------------------------------
+
+    def requests(self, client: str, *kinds: type[Any]) -> list[tuple[int, Any]]:
+        """(instant at the server, request) of one client's requests of these types (none: writes), without events."""
+        wanted = kinds or WRITES
+        return [
+            (at_us, message)
+            for at_us, source, message in self.server.asked
+            if source == client and isinstance(message, wanted) and getattr(message, "resource", "") != "events"
+        ]
+
+    def records(self, kind: str) -> list[TraceRecord]:
+        """The records of a kind."""
+        return [record for record in self._world.records if record.kind == kind]
