@@ -71,6 +71,20 @@ def summary(kind: str, document: Document) -> Fields:
                 "labels": labels,
                 "owner": owner_ref(metadata),
             }
+        case "EndpointSlice":
+            endpoints = {
+                (each.get("targetRef") or {}).get("name", ""): _endpoint_state(each.get("conditions") or {})
+                for each in document.get("endpoints") or ()
+            }
+            return {"endpoints": endpoints, "labels": labels, "owner": owner_ref(metadata)}
+        case "PodDisruptionBudget":
+            counts = {
+                "allowed": status.get("disruptionsAllowed") or 0,
+                "healthy": status.get("currentHealthy") or 0,
+                "desired": status.get("desiredHealthy") or 0,
+                "expected": status.get("expectedPods") or 0,
+            }
+            return {**counts, "labels": labels, "owner": owner_ref(metadata)}
         case _:
             return {"labels": labels, "owner": owner_ref(metadata)}
 
@@ -82,6 +96,11 @@ def owner_ref(metadata: dict[str, Any]) -> str:
         return ""
     namespace = "" if owner.kind in CLUSTER_KINDS else metadata.get("namespace") or ""
     return f"{owner.kind}/{namespace}/{owner.name}" if namespace else f"{owner.kind}/{owner.name}"
+
+
+def _endpoint_state(conditions: dict[str, Any]) -> str:
+    """`ready`, `serving`, `terminating`: those of the three that are so, or `none`."""
+    return "+".join(name for name in ("ready", "serving", "terminating") if conditions.get(name)) or "none"
 
 
 def _is_ready(status: dict[str, Any]) -> bool:

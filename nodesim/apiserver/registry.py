@@ -147,6 +147,21 @@ RESOURCES: Final = (
         spec_raises_generation=True,
         fields=_fields("status.replicas"),
     ),
+    Resource(plural="services", kind="Service", has_status=True, fields=_fields("spec.clusterIP", "spec.type")),
+    Resource(
+        plural="endpointslices",
+        kind="EndpointSlice",
+        group="discovery.k8s.io",
+        has_generation=True,
+    ),
+    Resource(
+        plural="poddisruptionbudgets",
+        kind="PodDisruptionBudget",
+        group="policy",
+        has_status=True,
+        has_generation=True,
+        spec_raises_generation=True,
+    ),
 )
 
 

@@ -31,6 +31,7 @@ from nodesim.messages import (
     Delete,
     Dial,
     Done,
+    Evict,
     Failure,
     Get,
     List,
@@ -47,7 +48,15 @@ from nodesim.messages import (
 from nodesim.objects.documents import DOCUMENT_BYTES_MAX
 from nodesim.profiles import Profile, Settings
 
-_VERBS = {Create: "create", Update: "update", Renew: "update", Patch: "patch", Bind: "bind", Delete: "delete"}
+_VERBS = {
+    Create: "create",
+    Update: "update",
+    Renew: "update",
+    Patch: "patch",
+    Bind: "bind",
+    Delete: "delete",
+    Evict: "evict",
+}
 _LEASES = BY_PLURAL["leases"]
 _KUBELETS = "node/"
 _RENEWABLE_BYTES_MAX = DOCUMENT_BYTES_MAX - 64
@@ -154,6 +163,8 @@ class ApiServer:
                 return self._publish(frame, self._writes.patch(message, now_us), now_us)
             case Bind():
                 return self._publish(frame, self._writes.bind(message, now_us), now_us)
+            case Evict():
+                return self._evict(frame, message, now_us)
             case Delete():
                 return self._publish(frame, self._writes.delete(message, now_us), now_us)
             case _:
@@ -209,8 +220,19 @@ class ApiServer:
 
     # --- writes -----------------------------------------------------------------------------------------------------
 
-    def _publish(self, frame: Frame, outcome: Outcome | Failure, now_us: int) -> list[MachineEffect]:
-        """Per change its record, then what follows from it; the answer goes with the last change."""
+    def _evict(self, frame: Frame, request: Evict, now_us: int) -> list[MachineEffect]:
+        """Several objects change; the answer goes with the last."""
+        outcomes = self._writes.evict(request, now_us)
+        if isinstance(outcomes, Failure):
+            return [_reply(frame, outcomes)]
+        *before, last = outcomes
+        effects = [effect for outcome in before for effect in self._publish(frame, outcome, now_us, answers=False)]
+        return [*effects, *self._publish(frame, last, now_us)]
+
+    def _publish(
+        self, frame: Frame, outcome: Outcome | Failure, now_us: int, *, answers: bool = True
+    ) -> list[MachineEffect]:
+        """Per change its record, then what follows from it; the answer, if it is to go, with the last change."""
         if isinstance(outcome, Failure):
             return [_reply(frame, outcome)]
         resource, message = outcome.resource, frame.message
@@ -221,12 +243,12 @@ class ApiServer:
             record = record_of(resource, change, frame.source, verb, heartbeats=self._record_heartbeats)
             if record is not None:
                 effects.append(record)
-            if place == last:
+            if place == last and answers:
                 effects.append(_reply(frame, outcome.answer))
             self.watch_events += self._watches.publish(resource, change, now_us, effects)
             change.forget_parsed()
         if not outcome.changes:
-            effects.append(_reply(frame, outcome.answer))
+            effects += [_reply(frame, outcome.answer)] if answers else []
         elif resource is _LEASES:
             self.renewals += outcome.changes[0].type == "MODIFIED"
         elif isinstance(message, Update | Patch) and message.subresource == "status" and resource.name == "nodes":

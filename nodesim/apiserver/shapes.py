@@ -47,6 +47,12 @@ _CONTAINER: Final[Shape] = {
     "restartPolicy": str,
     "resources": {"requests": _QUANTITIES, "limits": _QUANTITIES},
 }
+_ENDPOINT: Final[Shape] = {
+    "addresses": [str],
+    "conditions": {"ready": bool, "serving": bool, "terminating": bool},
+    "targetRef": {"kind": str, "namespace": str, "name": str, "uid": str},
+    "nodeName": str,
+}
 _SELECTOR: Final[Shape] = {
     "matchLabels": _STRINGS,
     "matchExpressions": [{"key!": str, "operator!": str, "values": [str]}],
@@ -112,6 +118,35 @@ SHAPES: Final[dict[str, Shape]] = {
         "count": int,
         "source": {"component": str, "host": str},
         "reportingComponent": str,
+    },
+    "Service": {
+        "metadata!": _METADATA,
+        "spec": {
+            "selector": _STRINGS,
+            "type": str,
+            "clusterIP": str,
+            "publishNotReadyAddresses": bool,
+            "ports": [{"name": str, "port!": int, "protocol": str}],
+        },
+    },
+    "EndpointSlice": {
+        "metadata!": _METADATA,
+        "addressType": str,
+        "endpoints": [_ENDPOINT],
+        "ports": [{"name": str, "port": int, "protocol": str}],
+    },
+    "PodDisruptionBudget": {
+        "metadata!": _METADATA,
+        "spec": {"selector": _SELECTOR, "unhealthyPodEvictionPolicy": str},
+        "status": {
+            "disruptionsAllowed": int,
+            "currentHealthy": int,
+            "desiredHealthy": int,
+            "expectedPods": int,
+            "observedGeneration": int,
+            "disruptedPods": {"*": int},
+            "conditions": [_CONDITION],
+        },
     },
     "Namespace": {"metadata!": _METADATA, "spec": {}, "status": {"phase": str}},
     "ReplicaSet": {

@@ -13,13 +13,14 @@ from typing import Any
 from nodesim.apiserver import failures
 from nodesim.apiserver.admission import IMMORTAL_NAMESPACES
 from nodesim.apiserver.deletion import Deletion, delete_other, delete_pod, is_finished
+from nodesim.apiserver.eviction import budgets_of, judge_eviction, with_eviction_condition
 from nodesim.apiserver.patch import PatchError, merge_patch, strategic_merge_patch
 from nodesim.apiserver.reading import addressed, find_one, find_resource, plain_document, typed_document
 from nodesim.apiserver.registry import BY_PLURAL, START_NAMESPACES, Resource
 from nodesim.apiserver.store import Change, DocumentTooLarge, Store, Stored, generated_name
 from nodesim.apiserver.strategy import prepared_for_create, prepared_for_update
 from nodesim.apiserver.validation import create_faults, update_faults
-from nodesim.messages import Bind, Create, Delete, Done, Failure, Patch, Renew, Update
+from nodesim.messages import Bind, Create, Delete, Done, Evict, Failure, Patch, Renew, Update
 from nodesim.objects import Document, encode_document, whole_second
 from nodesim.profiles import Profile, Settings
 from nodesim.values import value
@@ -193,6 +194,38 @@ class Writes:
             changes.append(Change("DELETED", last, stored))
             stored = last
         return Outcome(resource, _done(200, stored), changes)
+
+    def evict(self, request: Evict, now_us: int) -> list[Outcome] | Failure:
+        """POST pods/NAME/eviction: the budget first, then the pod; the answer is that of the last."""
+        resource = find_one(self._store.served, "pods", request.namespace, request.name)
+        budgets = BY_PLURAL["poddisruptionbudgets"]
+        if isinstance(resource, Failure):
+            return resource
+        stored = self._store.get(resource, request.namespace, request.name)
+        if stored is None:
+            return failures.not_found(resource, request.name)
+        pod = stored.document
+        held = [each.document for each in self._store.candidates(budgets, request.namespace, {})]
+        verdict = judge_eviction(pod, budgets_of(pod, held), now_us)
+        if isinstance(verdict, Failure):
+            return verdict
+        outcomes: list[Outcome] = []
+        if verdict.budget is not None:
+            budget = self._store.get(budgets, request.namespace, verdict.budget["metadata"]["name"])
+            assert budget is not None
+            spent = self._commit(budgets, budget, verdict.budget, now_us)
+            if isinstance(spent, Failure):
+                return spent
+            outcomes.append(spent)
+        if self._profile.disruption_target:
+            marked = self._commit(resource, stored, with_eviction_condition(pod, now_us), now_us)
+            if isinstance(marked, Failure):
+                return marked
+            outcomes.append(marked)
+        gone = self.delete(Delete("pods", request.namespace, request.name, request.grace_seconds), now_us)
+        if isinstance(gone, Failure):
+            return gone
+        return [*outcomes, Outcome(resource, Done(201, b"", gone.answer.resource_version), gone.changes)]
 
     def _deletion(self, resource: Resource, stored: Stored, grace_seconds: int | None, now_us: int) -> Deletion:
         if resource.graceful:

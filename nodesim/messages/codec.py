@@ -51,6 +51,7 @@ REGISTRY: Final[tuple[type, ...]] = (
     kinds.WatchEvent,
     kinds.Renew,
     kinds.Renewed,
+    kinds.Evict,
 )
 """Every message class; its place is its number on the wire, so new ones go to the end."""
 

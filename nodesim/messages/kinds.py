@@ -1,8 +1,8 @@
 """Which messages do actors exchange?
 
 Connections: `Dial`, `Accept`, `Reset`, `Close`, `Ping`, `Pong`.  Requests, as Kubernetes' API speaks them: `Get`,
-`List`, `Create`, `Update`, `Patch`, `Delete`, `Watch`, `Unwatch`.  Answers: `Done`, `Listed`, `Failure`, and on a watch
-`WatchEvent`.  A field of type `bytes` holds a document in its wire form (`nodesim.objects.documents`).
+`List`, `Create`, `Update`, `Patch`, `Delete`, `Evict`, `Watch`, `Unwatch`.  Answers: `Done`, `Listed`, `Failure`, and
+on a watch `WatchEvent`.  A field of type `bytes` holds a document in its wire form (`nodesim.objects.documents`).
 
 Resources are named by their plural (`nodes`, `pods`, `leases`, `events`, `namespaces`, `replicasets`); `namespace` is
 "" for cluster-wide objects and, in `List` and `Watch`, for all namespaces.
@@ -144,6 +144,15 @@ class Delete:
 
 
 @value
+class Evict:
+    """Ask for a pod's eviction (POST pods/NAME/eviction): a delete that a PodDisruptionBudget can refuse (429)."""
+
+    namespace: str
+    name: str
+    grace_seconds: int | None = None
+
+
+@value
 class Watch:
     """Hear of every change after `resource_version`; answered by `Done`, then by `WatchEvent` for each change.
 
@@ -211,7 +220,7 @@ class Renewed:
     renew_us: int
 
 
-Request: TypeAlias = Get | List | Create | Update | Renew | Patch | Bind | Delete | Watch | Unwatch
+Request: TypeAlias = Get | List | Create | Update | Renew | Patch | Bind | Delete | Evict | Watch | Unwatch
 Answer: TypeAlias = Done | Listed | Failure
 Handshake: TypeAlias = Dial | Accept | Reset | Close | Ping | Pong
 Message: TypeAlias = Request | Answer | WatchEvent | Renewed | Handshake

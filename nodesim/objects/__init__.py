@@ -1,5 +1,6 @@
 """How do machines read Kubernetes' documents?"""
 
+from nodesim.objects.budget import disruption_condition
 from nodesim.objects.documents import (
     Document,
     check_plain,
@@ -39,6 +40,7 @@ __all__ = [
     "condition_document",
     "controller_of",
     "decode_document",
+    "disruption_condition",
     "encode_document",
     "first_untolerated",
     "lease_view",
