@@ -60,6 +60,8 @@ class Profile:
     """From 1.29 the kubelet writes the pod condition PodReadyToStartContainers."""
     crash_retry_at_expiry: bool
     """From 1.35 a crashed container is looked at again when its back-off ends (+ up to 50 %); before, every 10-15 s."""
+    api_initiated_eviction: bool
+    """Up to 1.26 --enable-taint-manager=false made the node controller evict by itself (kubernetes#115840)."""
     deletion_never_in_past: bool
     """From 1.33 a deletionTimestamp that a second delete moves does not lie before now (rest/delete.go
     `BeforeDelete`)."""
@@ -87,6 +89,7 @@ V1_24: Final = Profile(
     backoff_pop_when_idle=False,
     kube_proxy_version=True,
     create_falls_back_on_forbidden=False,
+    api_initiated_eviction=True,
     deletion_never_in_past=False,
     pod_ready_to_start_condition=False,
     crash_retry_at_expiry=False,
@@ -112,6 +115,7 @@ V1_36: Final = Profile(
     backoff_pop_when_idle=True,
     kube_proxy_version=False,
     create_falls_back_on_forbidden=True,
+    api_initiated_eviction=False,
     deletion_never_in_past=True,
     pod_ready_to_start_condition=True,
     crash_retry_at_expiry=True,
@@ -144,6 +148,13 @@ class Settings:
     heartbeat_timeout_us: int = 10 * SECOND
     terminated_pod_gc_threshold: int = 12_500
     no_execute_period_us: int = 100 * MILLISECOND
+    eviction_mode: str = "taint-based"
+    """`api-initiated` is --enable-taint-manager=false, which 1.27 took away."""
+    pod_eviction_timeout_us: int = 5 * MINUTE
+    """--pod-eviction-timeout; heeded by `api-initiated` only, as in the versions that had it."""
+    pod_eviction_timeout_from: str = "probe"
+    """What the timeout of an Unknown node is counted from: the last sign of life (`probe`), as the code did, or
+    Unknown (`unknown`), as the documentation said."""
 
     @classmethod
     def of(cls, profile: Profile) -> Settings:
@@ -165,5 +176,14 @@ SETTING_NAMES: Final = {
     "nodeStatusReportFrequency": "node_status_report_us",
     "nodeLeaseDurationSeconds": "node_lease_duration_seconds",
     "terminatedPodGCThreshold": "terminated_pod_gc_threshold",
+    "evictionMode": "eviction_mode",
+    "podEvictionTimeout": "pod_eviction_timeout_us",
+    "podEvictionTimeoutFrom": "pod_eviction_timeout_from",
 }
 """Option names as scenario files write them -> attributes of `Settings`."""
+
+SETTING_WORDS: Final = {
+    "evictionMode": ("taint-based", "api-initiated"),
+    "podEvictionTimeoutFrom": ("probe", "unknown"),
+}
+"""What those options may say whose value is a word."""

@@ -214,6 +214,8 @@ class Expectation:
     after: Subject | None = None
     profiles: tuple[str, ...] = ()
     """Only for these profiles; empty: for all."""
+    settings: dict[str, int | str] = attrs.Factory(dict)
+    """Only in runs where these attributes of `nodesim.profiles.Settings` have these values."""
     line: int = 0
     column: int = 0
 
@@ -234,7 +236,7 @@ class Scenario:
     """
     realtime_slack_us: int = REALTIME_SLACK_US
     """In real time: how late (real us) things may be."""
-    settings: dict[str, int] = attrs.Factory(dict)
+    settings: dict[str, int | str] = attrs.Factory(dict)
     """Attributes of `nodesim.profiles.Settings` -> value."""
     nodes: tuple[NodeSpec, ...] = ()
     manifests: tuple[Document, ...] = ()

@@ -15,6 +15,7 @@ from typing import Final
 from nodesim.expect.figures import figure_holds
 from nodesim.expect.timelines import Moment, Timeline, about_nobody, timeline_of
 from nodesim.ledger import Ledger
+from nodesim.profiles import Settings
 from nodesim.spec import Expectation, Subject
 from nodesim.trace.evidence import Evidence
 from nodesim.trace.records import TraceRecord
@@ -96,10 +97,11 @@ def judge(
     profile: str,
     duration_us: int,
     ledger: Ledger,
+    settings: Settings | None = None,
     slack_us: int = 0,
     evidence: Evidence | None = None,
 ) -> list[Verdict]:
-    """The verdicts on a run's expectations, in their order; those for other profiles are left out.
+    """The verdicts on a run's expectations, in their order; those for other profiles or settings are left out.
 
     `slack_us` widens what is allowed, at both ends; `evidence` saves folding the records again.
     """
@@ -115,6 +117,8 @@ def judge(
     verdicts: list[Verdict] = []
     for expectation in expectations:
         if expectation.profiles and profile not in expectation.profiles:
+            continue
+        if any(getattr(settings, option) != wanted for option, wanted in expectation.settings.items()):
             continue
         if expectation.subject.kind == "ledger":
             verdicts.append(_judge_figure(expectation, ledger, duration_us))

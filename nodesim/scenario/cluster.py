@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -38,7 +38,8 @@ class Cluster:
 
 def settings_of(scenario: Scenario) -> Settings:
     """The components' options: the profile's defaults, then the scenario's."""
-    return attrs.evolve(Settings.of(PROFILES[scenario.profile]), **scenario.settings)
+    options: dict[str, Any] = scenario.settings
+    return attrs.evolve(Settings.of(PROFILES[scenario.profile]), **options)
 
 
 def build(scenario: Scenario, plan: Plan, options: RunOptions) -> Cluster:

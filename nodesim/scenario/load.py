@@ -17,7 +17,7 @@ from typing import Final
 import attrs
 
 from nodesim.objects import Document
-from nodesim.profiles import DEFAULT_PROFILE, PROFILES
+from nodesim.profiles import DEFAULT_PROFILE, PROFILES, Profile
 from nodesim.scenario.faults import FaultList, Mark, TooManyFaults, clip, suggestion
 from nodesim.scenario.figures import duration
 from nodesim.scenario.files import read_text
@@ -30,7 +30,7 @@ from nodesim.scenario.read_settings import read_containers, read_network, read_s
 from nodesim.scenario.read_steps import StepReader
 from nodesim.scenario.reading import Cursor, Fields, choice, fields, integer, text
 from nodesim.scenario.targets import Cluster
-from nodesim.scenario.yamltree import parse_documents
+from nodesim.scenario.yamltree import MapTree, ScalarTree, parse_documents
 from nodesim.spec import REALTIME_SLACK_US, NetworkSpec, Scenario, Step
 from nodesim.units import HOUR, MILLISECOND, MINUTE, SECOND
 
@@ -71,7 +71,7 @@ def load_scenario(
     try:
         source = read_text(path, faults, str(path))
         if source is not None:
-            scenario = _scenario(source, path, overrides, faults)
+            scenario = _scenario(source, path, overrides, profile, faults)
         scenario = _with_options(scenario, seed, profile, faults)
     except TooManyFaults:
         raise faults.error(cut_short=True) from None
@@ -80,7 +80,9 @@ def load_scenario(
     return scenario
 
 
-def _scenario(source: str, path: Path, overrides: Sequence[str], faults: FaultList) -> Scenario | None:
+def _scenario(
+    source: str, path: Path, overrides: Sequence[str], profile: str | None, faults: FaultList
+) -> Scenario | None:
     trees = parse_documents(source, str(path), faults)
     if not trees:
         if not len(faults):
@@ -99,7 +101,21 @@ def _scenario(source: str, path: Path, overrides: Sequence[str], faults: FaultLi
     name = None if metadata is None else metadata.required("name", object_name, "a name such as partition-evicts")
     description = "" if metadata is None else metadata.optional("description", text, "")
     spec = found.required("spec", partial(fields, known=SPEC_KEYS, form=_SPEC_FORM), _SPEC_FORM)
-    return None if spec is None else _spec(spec, path, name or "", description, faults)
+    if spec is None:
+        return None
+    scenario = _spec(spec, path, name or "", description, faults)
+    _check_eviction_mode(spec, PROFILES.get(profile or scenario.profile))
+    return scenario
+
+
+def _check_eviction_mode(spec: Fields, profile: Profile | None) -> None:
+    """`api-initiated` is an option of versions that had it."""
+    settings = spec.get("settings")
+    if settings is None or type(settings.tree) is not MapTree or profile is None or profile.api_initiated_eviction:
+        return
+    mode = Fields(settings, settings.tree).get("evictionMode")
+    if mode is not None and type(mode.tree) is ScalarTree and mode.tree.value == "api-initiated":
+        mode.fault(f"not in profile {profile.name}: 1.27 took it away; say profile: v1.24")
 
 
 def _spec(spec: Fields, path: Path, name: str, description: str, faults: FaultList) -> Scenario:

@@ -27,11 +27,13 @@ from nodesim.scenario.manifest_pods import (
     section,
 )
 from nodesim.scenario.names import label_name, labels, object_name
-from nodesim.scenario.reading import Cursor, Fields, boolean, integer, items, open_fields, text
+from nodesim.scenario.reading import Cursor, Fields, boolean, choice, integer, items, open_fields, text
 from nodesim.scenario.selectors import check_selector
 from nodesim.scenario.yamltree import MapTree, ScalarTree
 
 REPLICAS_MAX: Final = 1_000_000
+PORT_MAX: Final = 65_535
+_PERCENTAGE: Final = re.compile(r"[0-9]{1,6}%")
 _VERSION: Final = re.compile(r"(?:[a-z0-9.-]+/)?v[0-9]+(?:(?:alpha|beta)[0-9]+)?")
 _KIND: Final = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
 _DOCUMENT_FORM: Final = "a manifest with apiVersion, kind and metadata"
@@ -144,11 +146,48 @@ def _namespace(found: Fields) -> None:
         part(metadata, "name", label_name)
 
 
+def _service(found: Fields) -> None:
+    spec = section(found, "spec")
+    if spec is None:
+        return
+    part(spec, "selector", labels)
+    part(spec, "publishNotReadyAddresses", boolean)
+    for key in ("type", "clusterIP"):
+        part(spec, key, text)
+    for port in lists_of_maps(spec, "ports", "ports"):
+        port.required("port", partial(integer, low=1, high=PORT_MAX), "a port such as 80")
+        for key in ("name", "protocol"):
+            part(port, key, text)
+
+
+def _disruption_budget(found: Fields) -> None:
+    spec = found.required("spec", partial(open_fields, form="a spec"), "a spec with selector and minAvailable")
+    if spec is None:
+        return
+    part(spec, "selector", check_selector)
+    for key in ("minAvailable", "maxUnavailable"):
+        part(spec, key, _number_or_percentage)
+    if "minAvailable" in spec and "maxUnavailable" in spec:
+        spec.cursor.fault("minAvailable and maxUnavailable exclude each other; keep one")
+    part(spec, "unhealthyPodEvictionPolicy", partial(choice, known=("IfHealthyBudget", "AlwaysAllow")))
+
+
+def _number_or_percentage(cursor: Cursor) -> int | str | None:
+    if type(cursor.tree) is ScalarTree and type(cursor.tree.value) is str:
+        if not _PERCENTAGE.fullmatch(cursor.tree.value):
+            cursor.fault(f"expected a number such as 2 or a percentage such as 50%, got {clip(cursor.tree.value)}")
+            return None
+        return cursor.tree.value
+    return integer(cursor, low=0, high=REPLICAS_MAX)
+
+
 KINDS: Final[dict[str, tuple[str, Callable[[Fields], None]]]] = {
     "Pod": ("v1", check_pod),
     "ReplicaSet": ("apps/v1", _replica_set),
     "Namespace": ("v1", _namespace),
     "Node": ("v1", _node),
     "Lease": ("coordination.k8s.io/v1", _lease),
+    "Service": ("v1", _service),
+    "PodDisruptionBudget": ("policy/v1", _disruption_budget),
 }
 """The kinds of which nodesim reads parts: their apiVersion, and what looks at them."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 from nodesim.profiles import PROFILES
 from nodesim.scenario.figures import duration, positive_duration
 from nodesim.scenario.flow import one_line
+from nodesim.scenario.read_settings import read_settings
 from nodesim.scenario.read_subjects import SUBJECT_FORM, SUBJECT_KEYS, read_subjects
 from nodesim.scenario.reading import Cursor, Fields, boolean, choice, fields, items
 from nodesim.scenario.targets import Cluster
@@ -16,7 +17,7 @@ from nodesim.spec import Expectation, Subject
 from nodesim.units import format_duration
 
 WHEN: Final = ("at", "within", "by", "always", "never", "eventually", "stableFor")
-EXPECT_KEYS: Final = (*SUBJECT_KEYS, *WHEN, "from", "until", "after", "profiles")
+EXPECT_KEYS: Final = (*SUBJECT_KEYS, *WHEN, "from", "until", "after", "profiles", "settings")
 EXPECT_FORM: Final = "an expectation such as {node: worker-1, condition: {Ready: Unknown}, by: 3m}"
 _WINDOW_FORM: Final = "a window such as [2m, 3m]"
 
@@ -33,6 +34,7 @@ def read_expect(cursor: Cursor, cluster: Cluster) -> tuple[Expectation, ...]:
         when = _when(found, about)
         after = found.maybe("after", partial(_after, cluster=cluster))
         profiles: tuple[str, ...] = found.optional("profiles", _profiles, ())
+        settings: dict[str, int | str] = found.optional("settings", read_settings, {})
         if when is None:
             continue
         for claim in claims:
@@ -42,6 +44,7 @@ def read_expect(cursor: Cursor, cluster: Cluster) -> tuple[Expectation, ...]:
                     text=one_line(item.tree, claim.others, claim.instead),
                     after=after,
                     profiles=profiles,
+                    settings=settings,
                     line=item.tree.mark.line,
                     column=item.tree.mark.column,
                     **when,

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from nodesim.profiles import SETTING_NAMES
+from nodesim.profiles import SETTING_NAMES, SETTING_WORDS
 from nodesim.scenario.figures import DURATION_FORM, decimal, duration, percent_ppm, positive_duration
 from nodesim.scenario.names import labels
-from nodesim.scenario.reading import Cursor, fields, integer, items, text
+from nodesim.scenario.reading import Cursor, choice, fields, integer, items, text
 from nodesim.scenario.targets import Cluster, read_end
 from nodesim.scenario.yamltree import ScalarTree
 from nodesim.spec import ContainerRule, LinkRule, NetworkSpec, Target
@@ -30,21 +30,23 @@ LINK_KEYS: Final = ("from", "to", *LINK_VALUES)
 EXIT_CODE_MAX: Final = 255
 
 
-def read_settings(cursor: Cursor) -> dict[str, int]:
+def read_settings(cursor: Cursor) -> dict[str, int | str]:
     """`spec.settings`: attributes of `nodesim.profiles.Settings` with their values."""
     found = fields(cursor, tuple(SETTING_NAMES), "settings such as {nodeMonitorGracePeriod: 40s}")
-    settings = {}
+    settings: dict[str, int | str] = {}
     for key, item in found.all() if found is not None else []:
         if key in SETTING_NAMES:
-            number = setting_reader(key)(item)
-            if number is not None:
-                settings[SETTING_NAMES[key]] = number
+            value = setting_reader(key)(item)
+            if value is not None:
+                settings[SETTING_NAMES[key]] = value
     return settings
 
 
-def setting_reader(name: str) -> Callable[[Cursor], int | None]:
+def setting_reader(name: str) -> Callable[[Cursor], int | str | None]:
     """How a setting is read: its attribute's unit says it."""
     attribute = SETTING_NAMES[name]
+    if name in SETTING_WORDS:
+        return partial(choice, known=SETTING_WORDS[name])
     if attribute.endswith("_us"):
         return partial(duration, low_us=PERIOD_MIN_US) if name in PERIODS else positive_duration
     if attribute.endswith("_milli"):

@@ -17,7 +17,7 @@ from nodesim import __version__
 from nodesim.errors import NodesimError, NotRunnable
 from nodesim.expect import judge
 from nodesim.ledger import ledger_of
-from nodesim.scenario.cluster import Cluster, build
+from nodesim.scenario.cluster import Cluster, build, settings_of
 from nodesim.scenario.following import Follower, Sink
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import Plan, plan_of
@@ -137,6 +137,7 @@ class Run:
             profile=scenario.profile,
             duration_us=scenario.duration_us,
             ledger=ledger,
+            settings=settings_of(scenario),
             slack_us=self.slack_us,
             evidence=evidence,
         )

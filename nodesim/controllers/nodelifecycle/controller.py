@@ -4,7 +4,7 @@ The node lifecycle controller judges nodes by their heartbeats: it makes silent 
 and marks its pods.  This is its face: events in, orders out.  The loops begin when nodes, pods and leases are known:
 
 * each node event: `node_worker` (NoSchedule taints, labels); each binding of a pod: `pod_worker`;
-* every 5 s: `monitor`; every 100 ms: `no_execute`.
+* every 5 s: `monitor`; every 100 ms: `zone_queues`.
 
 Both periodic loops hang on one timer, `tick`, set to whichever is due first.  At one instant the monitor pass goes
 first, then the NoExecute pass, then answers and other timers, in whatever order they arrive: what those queue at the
@@ -20,14 +20,17 @@ from typing import Final
 from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
 from nodesim.controllers.nodelifecycle.caches import Caches
+from nodesim.controllers.nodelifecycle.eviction import Eviction
 from nodesim.controllers.nodelifecycle.monitor import Monitor
-from nodesim.controllers.nodelifecycle.no_execute import NoExecute
+from nodesim.controllers.nodelifecycle.no_execute import TaintBased
 from nodesim.controllers.nodelifecycle.node_check import Checks
 from nodesim.controllers.nodelifecycle.node_worker import NodeWorker
 from nodesim.controllers.nodelifecycle.node_writes import Finished, NodeWrites
+from nodesim.controllers.nodelifecycle.pod_eviction import ApiInitiated, PodDeletions
 from nodesim.controllers.nodelifecycle.pod_worker import PodWorker
 from nodesim.controllers.nodelifecycle.pods import PodMarks
 from nodesim.controllers.nodelifecycle.views import node_object, pod_object
+from nodesim.controllers.nodelifecycle.zone_queues import ZoneQueues
 from nodesim.controllers.nodelifecycle.zones import Zones
 from nodesim.machine import Answered, CancelTimer, Changed, ProgramEffect, ProgramEvent, SetTimer, Synced, TimerFired
 from nodesim.objects import LEASE_NAMESPACE, lease_view
@@ -58,13 +61,18 @@ class NodeLifecycleController:
         )
         self._writes = NodeWrites(streams.stream(f"{ACTOR}/taint-backoff"))
         self._marks = PodMarks(events)
-        self._no_execute = NoExecute(settings, self._caches, self._writes, skip_quiet)
+        self._deletions = PodDeletions(events)
+        eviction: Eviction = TaintBased(self._caches, self._writes)
+        if settings.eviction_mode == "api-initiated":
+            eviction = ApiInitiated(settings, self._caches, self._deletions)
+        self._queues = ZoneQueues(settings, skip_quiet, eviction.act)
         checks = Checks(
             settings,
             profile.no_execute_on_observed_condition,
             self._caches,
             Zones(settings),
-            self._no_execute,
+            self._queues,
+            eviction,
             self._writes,
             self._marks,
             events,
@@ -72,7 +80,7 @@ class NodeLifecycleController:
         self._retry = checks.retry
         self._monitor = Monitor(checks, profile.monitor_workers, skip_quiet, ahead_us)
         self._node_worker = NodeWorker(self._caches, self._writes)
-        self._pod_worker = PodWorker(self._caches, self._marks, checks.health)
+        self._pod_worker = PodWorker(self._caches, self._marks, checks.health, eviction)
         self._unsynced = {watch.resource for watch in self.watches}
         self._running = False
         self._tick_us: int | None = None
@@ -123,7 +131,7 @@ class NodeLifecycleController:
         self._running = True
         for name in sorted(self._caches.nodes):
             self._node_worker.add(name, now_us, out)
-        self._no_execute.start(now_us)
+        self._queues.start(now_us)
         self._monitor.next_us = now_us
         self._tick(now_us, out)
 
@@ -135,6 +143,10 @@ class NodeLifecycleController:
                 finished = self._writes.answered(number, event, now_us, out)
                 if finished is not None:
                     self._written(finished, now_us, out)
+            case ("evict", int(number)):
+                finished = self._deletions.answered(number, event, now_us, out)
+                if finished is not None and finished.owner[0] == "no-execute":
+                    self._queues.acted(finished.owner[1], finished.ok, now_us, out)
             case ("pod-status", int(number)):
                 finished = self._marks.answered(number, event, now_us, out)
                 if finished is not None and finished.owner[0] == "pod":
@@ -151,7 +163,7 @@ class NodeLifecycleController:
         elif owner == "worker-labels":
             self._node_worker.labels_written(name, now_us, out)
         elif owner == "no-execute":
-            self._no_execute.written(name, finished.ok, now_us, out)
+            self._queues.acted(name, finished.ok, now_us, out)
         else:
             self._monitor.written(finished, now_us, out)
 
@@ -170,17 +182,17 @@ class NodeLifecycleController:
         if self._tick_us is not None and self._tick_us <= now_us:
             self._tick_us = None
             self._tick(now_us, out)
-        self._no_execute.pass_over(now_us)
+        self._queues.pass_over(now_us)
 
     def _tick(self, now_us: int, out: list[ProgramEffect]) -> None:
         if self._monitor.next_us is not None and self._monitor.next_us <= now_us:
             self._monitor.begin(now_us, out)
-        due_us = self._no_execute.next_us(now_us)
+        due_us = self._queues.next_us(now_us)
         if due_us is not None and due_us <= now_us:
-            self._no_execute.begin(now_us, out)
+            self._queues.begin(now_us, out)
 
     def _set_tick(self, now_us: int, out: list[ProgramEffect]) -> None:
-        instants = [at_us for at_us in (self._monitor.next_us, self._no_execute.next_us(now_us)) if at_us is not None]
+        instants = [at_us for at_us in (self._monitor.next_us, self._queues.next_us(now_us)) if at_us is not None]
         wanted_us = min(instants, default=None)
         if wanted_us == self._tick_us:
             return

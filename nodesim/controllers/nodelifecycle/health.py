@@ -41,6 +41,10 @@ class SavedHealth:
     """Its lastHeartbeatTime."""
     lease_us: int | None = None
     """renewTime of the remembered lease, None if none is remembered."""
+    transition_us: int | None = None
+    """lastTransitionTime of the remembered Ready condition."""
+    since_us: int = 0
+    """When, by its own clock, it saw Ready take its present status (upstream's readyTransitionTimestamp)."""
 
 
 @value
@@ -68,11 +72,13 @@ def look(
     if ready is None:
         return _look_without_ready(health, node, lease_us, now_us, startup_grace_us)
     if health is None:
-        health = SavedHealth(now_us, ready.status, ready.heartbeat_us)
+        health = SavedHealth(now_us, ready.status, ready.heartbeat_us, None, ready.transition_us, now_us)
         saved_lease_us = None
     else:
         saved_lease_us = health.lease_us
         if health.ready is None or health.heartbeat_us != ready.heartbeat_us:
+            if health.ready is None or health.transition_us != ready.transition_us:
+                health.transition_us, health.since_us = ready.transition_us, now_us
             health.ready, health.heartbeat_us = ready.status, ready.heartbeat_us
             health.probe_us, health.lease_us = now_us, None
     _hear_lease(health, saved_lease_us, lease_us, now_us)
@@ -92,7 +98,7 @@ def _look_without_ready(
     """
     if health is None:
         # The one instant that is not the controller's own: creationTimestamp, cut to whole seconds by the API server.
-        health = SavedHealth(node.created_us)
+        health = SavedHealth(node.created_us, since_us=node.created_us)
     health.ready = health.heartbeat_us = None
     _hear_lease(health, health.lease_us, lease_us, now_us)
     if now_us - health.probe_us < grace_us:
@@ -109,12 +115,14 @@ def _hear_lease(health: SavedHealth, saved_us: int | None, lease_us: int | None,
         health.probe_us = now_us
 
 
-def write_succeeded(found: Look, node: NodeView, lease_us: int | None) -> None:
+def write_succeeded(found: Look, node: NodeView, lease_us: int | None, now_us: int) -> None:
     """The conditions of a look are in the API: remember them, and the lease that was seen then."""
     ready = node.conditions.get("Ready")
     found.health.ready = "Unknown"
     found.health.heartbeat_us = ready.heartbeat_us if ready else node.created_us
     found.health.lease_us = lease_us
+    found.health.transition_us = next((item.transition_us for item in found.conditions if item.type == "Ready"), None)
+    found.health.since_us = now_us
 
 
 def unknown_conditions(node: NodeView, now_us: int) -> tuple[Condition, ...]:

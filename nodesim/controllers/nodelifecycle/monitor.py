@@ -20,7 +20,6 @@ import attrs
 from nodesim.controllers.nodelifecycle.attention import Attention
 from nodesim.controllers.nodelifecycle.node_check import Check, Checks
 from nodesim.controllers.nodelifecycle.node_writes import Finished
-from nodesim.controllers.nodelifecycle.taints import reachable_steps
 from nodesim.controllers.nodelifecycle.views import NodeObject
 from nodesim.controllers.nodelifecycle.zones import ZoneChange
 from nodesim.machine import Answered, ProgramEffect, Record
@@ -74,7 +73,7 @@ class Monitor:
         for zone in sorted(caches.zones):
             # Upstream makes a zone when it comes to its first new node; nobody can see the difference.
             if self.checks.zones.ensure(zone):
-                self.checks.no_execute.add_zone(zone, now_us)
+                self.checks.queues.add_zone(zone, now_us)
         self._register(now_us, out)
 
     def answered(self, name: str, answer: Answered, now_us: int, out: list[ProgramEffect]) -> None:
@@ -117,7 +116,7 @@ class Monitor:
             self._known[name] = node.view.uid
             out.append(self._event(now_us, name, "RegisteredNode", f"Registered Node {name} in Controller"))
             # So a restarted controller takes both NoExecute taints off every node.
-            steps = reachable_steps(node)
+            steps = self.checks.eviction.recovered(node)
             if steps:
                 self.checks.writes.start(name, steps, ("added", name), out)
                 return
@@ -187,13 +186,13 @@ class Monitor:
         """
         while self._stripping:
             name = self._stripping.popleft()
-            steps = reachable_steps(self._nodes[name])
+            steps = self.checks.eviction.recovered(self._nodes[name])
             if steps:
                 self.checks.writes.start(name, steps, ("strip", name), out)
                 return
             self._forget(name, now_us)
         for change in self._changes:
-            self.checks.no_execute.queue(change.zone, now_us).swap_limiter(change.rate_milli, now_us)
+            self.checks.queues.queue(change.zone, now_us).swap_limiter(change.rate_milli, now_us)
         self._changes = ()
         self._nodes = {}
         period_us = self.checks.settings.node_monitor_period_us
@@ -202,4 +201,5 @@ class Monitor:
 
     def _forget(self, name: str, now_us: int) -> None:
         """A reachable node waits in no queue."""
-        self.checks.no_execute.queue(self._nodes[name].zone, now_us).remove(name)
+        self.checks.queues.queue(self._nodes[name].zone, now_us).remove(name)
+        self.checks.eviction.forget(name)

@@ -21,16 +21,16 @@ import attrs
 
 from nodesim.client.events import EventRecorder
 from nodesim.controllers.nodelifecycle.caches import Caches
+from nodesim.controllers.nodelifecycle.eviction import Eviction
 from nodesim.controllers.nodelifecycle.health import Look, SavedHealth, look, status_document, write_succeeded
-from nodesim.controllers.nodelifecycle.no_execute import NoExecute
 from nodesim.controllers.nodelifecycle.node_writes import NodeWrites
 from nodesim.controllers.nodelifecycle.pods import PodMarks
-from nodesim.controllers.nodelifecycle.taints import NO_EXECUTE_KEYS, Step, no_execute_steps, reachable_steps
 from nodesim.controllers.nodelifecycle.views import NodeObject, PodObject, node_object
+from nodesim.controllers.nodelifecycle.zone_queues import ZoneQueues
 from nodesim.controllers.nodelifecycle.zones import Zones
 from nodesim.machine import Answered, Call, ProgramEffect, Record, SetTimer
 from nodesim.messages import Get, Update
-from nodesim.objects import encode_document, zone_name
+from nodesim.objects import encode_document
 from nodesim.profiles import Settings
 from nodesim.units import MILLISECOND
 
@@ -65,7 +65,8 @@ class Checks:
     """<= 1.33: NoExecute follows the Ready from before this pass's change."""
     caches: Caches
     zones: Zones
-    no_execute: NoExecute
+    queues: ZoneQueues
+    eviction: Eviction
     writes: NodeWrites
     marks: PodMarks
     events: EventRecorder
@@ -88,11 +89,11 @@ class Checks:
         status = check.look.current
         if check.look.conditions or check.node.name in self.retry:
             return False
-        if status is not None and self._taints_to_write(check.node, status, now_us):
+        if status is not None and self.eviction.steps(check.node, status, now_us):
             return False
         self._count(check)
         if status is not None:
-            self._queue(check.node, status, now_us, out)
+            self._queue(check, status, now_us, out)
         return True
 
     def begin(self, check: Check, now_us: int, out: list[ProgramEffect]) -> bool:
@@ -106,7 +107,7 @@ class Checks:
         """The health stage's PUT or GET was answered."""
         if not check.reading:
             if answer.ok:
-                write_succeeded(check.look, check.node.view, check.lease_us)
+                write_succeeded(check.look, check.node.view, check.lease_us, now_us)
                 return self._taint(check, now_us, out)
             check.reading = True
             out.append(Call(("health", check.node.name), Get("nodes", "", check.node.name)))
@@ -133,7 +134,7 @@ class Checks:
     def tainted(self, check: Check, ok: bool, now_us: int, out: list[ProgramEffect]) -> bool:
         """The taints stage's writes came to their end; what failed is done again by the next pass."""
         if ok and self._deciding(check.look) == "True":
-            self.no_execute.queue(check.node.zone, now_us).remove(check.node.name)
+            self.queues.queue(check.node.zone, now_us).remove(check.node.name)
         return self._mark_pods(check, now_us, out)
 
     def marked(self, check: Check, ok: bool) -> None:
@@ -177,11 +178,11 @@ class Checks:
             return True  # Neither condition nor taint: a new node within its start-up grace.
         check.pods = self.caches.pods_on(check.node.name)
         status = self._deciding(check.look)
-        steps = self._taints_to_write(check.node, status, now_us)
+        steps = self.eviction.steps(check.node, status, now_us)
         if steps:
             self.writes.start(check.node.name, steps, ("check", check.node.name), out)
             return False
-        self._queue(check.node, status, now_us, out)
+        self._queue(check, status, now_us, out)
         return self._mark_pods(check, now_us, out)
 
     def _mark_pods(self, check: Check, now_us: int, out: list[ProgramEffect]) -> bool:
@@ -207,25 +208,8 @@ class Checks:
         else:
             self.zones.count(check.node.name, check.node.zone, check.look.current == "True")
 
-    def _queue(self, node: NodeObject, status: str, now_us: int, out: list[ProgramEffect]) -> None:
+    def _queue(self, check: Check, status: str, now_us: int, out: list[ProgramEffect]) -> None:
         """Bring the zone's queue in line with a status that needs no write."""
-        queue = self.no_execute.queue(node.zone, now_us)
-        if status == "True":
-            queue.remove(node.name)
-        elif status in NO_EXECUTE_KEYS:
-            key = NO_EXECUTE_KEYS[status][0]
-            waited = node.name in queue
-            if waited and key not in node.ours:
-                # Taken out and put at the end, in every pass: so the order among the waiting is made anew each time.
-                queue.remove(node.name)
-            if queue.add(node.name, now_us) and not waited:
-                out.append(Record("TaintQueued", f"Node/{node.name}", {"zone": zone_name(node.zone), "taint": key}))
-
-    def _taints_to_write(self, node: NodeObject, status: str, now_us: int) -> list[Step]:
-        """The writes without waiting: Ready takes our taints off, not Ready swaps the opposite one."""
-        if not node.ours:
-            return []
-        if status == "True":
-            return reachable_steps(node)
-        swap = status in NO_EXECUTE_KEYS and NO_EXECUTE_KEYS[status][1] in node.ours
-        return no_execute_steps(node, status, now_us) if swap else []
+        node = check.node
+        queue = self.queues.queue(node.zone, now_us)
+        self.eviction.bring_in_line(node, status, check.look.health, queue, now_us, out)

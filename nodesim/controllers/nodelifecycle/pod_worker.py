@@ -13,6 +13,7 @@ from typing import Final
 import attrs
 
 from nodesim.controllers.nodelifecycle.caches import Caches
+from nodesim.controllers.nodelifecycle.eviction import Eviction
 from nodesim.controllers.nodelifecycle.health import SavedHealth
 from nodesim.controllers.nodelifecycle.pods import PodMarks
 from nodesim.controllers.nodelifecycle.views import PodObject
@@ -38,6 +39,7 @@ class PodWorker:
     marks: PodMarks
     health: dict[str, SavedHealth]
     """By node; the monitor's own map."""
+    eviction: Eviction
     _queue: WorkQueue = attrs.field(factory=lambda: WorkQueue(POD_WORKERS), init=False)
     _failures: dict[str, int] = attrs.field(factory=dict, init=False)
 
@@ -78,6 +80,7 @@ class PodWorker:
             return False
         if health.ready is None or health.ready == "True":
             return False
+        self.eviction.pod_bound(pod, health, now_us, out)
         return self.marks.start([pod], ("pod", key), now_us, out)
 
     def _retry(self, key: str, now_us: int, out: list[ProgramEffect]) -> None:

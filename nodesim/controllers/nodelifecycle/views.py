@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nodesim.objects import Document, NodeView, decode_document, encode_document, node_view, zone_key
+from nodesim.objects import Document, NodeView, controller_of, decode_document, encode_document, node_view, zone_key
 from nodesim.objects.taints import NO_EXECUTE, NOT_READY, UNREACHABLE
 from nodesim.values import value
 
@@ -69,6 +69,10 @@ class PodObject:
     uid: str
     node: str
     ready: str | None
+    going: bool
+    """Its deletion was asked for."""
+    daemon: bool
+    """A DaemonSet controls it."""
     document: Document
 
 
@@ -76,11 +80,14 @@ def pod_object(document: Document) -> PodObject:
     """The view of a Pod document for this controller."""
     metadata = document["metadata"]
     conditions = (document.get("status") or {}).get("conditions") or ()
+    owner = controller_of(metadata)
     return PodObject(
         metadata.get("namespace", "default"),
         metadata["name"],
         metadata.get("uid", ""),
         (document.get("spec") or {}).get("nodeName") or "",
         next((item.get("status", "") for item in conditions if item.get("type") == "Ready"), None),
+        metadata.get("deletionTimestamp") is not None,
+        owner is not None and owner.kind == "DaemonSet",
         document,
     )

@@ -37,6 +37,12 @@ SAVED = SavedHealth(probe_us=T, ready="True", heartbeat_us=0, lease_us=5)
 """Seen at T with heartbeat 0 and lease 5."""
 LATER = T + 10 * SECOND
 
+
+def heard(health: SavedHealth) -> tuple[int, str | None, int | None, int | None]:
+    """What it remembers of signs of life."""
+    return health.probe_us, health.ready, health.heartbeat_us, health.lease_us
+
+
 # (what, saved, node, lease, now) -> (probe, ready, heartbeat, lease) remembered
 REMEMBERED: dict[str, tuple[SavedHealth | None, NodeView, int | None, int, SavedHealth]] = {
     "1.3.4 first look with Ready: probe is now": (None, view("False"), None, T, SavedHealth(T, "False", 0, None)),
@@ -71,7 +77,7 @@ def test_what_a_look_remembers(what: str) -> None:
     """Signs of life move the probe time; nothing trips within the grace."""
     saved, node_, lease_us, now_us, remembered = REMEMBERED[what]
     found = look(attrs.evolve(saved) if saved else None, node_, lease_us, now_us, GRACE, 10 * T)
-    assert found.health == remembered
+    assert heard(found.health) == heard(remembered)
     assert found.conditions == ()
     assert found.current == (node_.ready.status if node_.ready else None)
     assert found.observed == (found.current or "Unknown")
@@ -146,8 +152,30 @@ def test_after_the_write_the_written_status_and_the_seen_lease_are_remembered(
     node_ = view(ready, 7, created_us=3)
     saved = SavedHealth(T, ready, 7 if ready else None, 5)
     found = look(saved, node_, None, T + STARTUP, GRACE, STARTUP)
-    write_succeeded(found, node_, None)
-    assert found.health == SavedHealth(T, "Unknown", heartbeat_us, None)
+    write_succeeded(found, node_, None, T + STARTUP + 2)
+    assert heard(found.health) == (T, "Unknown", heartbeat_us, None)
+    assert (found.health.transition_us, found.health.since_us) == (T + STARTUP, T + STARTUP + 2)
+
+
+@pytest.mark.parametrize(
+    ("saved", "heartbeat_us", "transition_us", "since_us"),
+    [
+        (None, 0, 7, LATER),
+        (SavedHealth(3), 0, 7, LATER),
+        (SavedHealth(T, "True", 0, None, 7, 5), 0, 7, 5),
+        (SavedHealth(T, "True", 0, None, 7, 5), 1, 7, 5),
+        (SavedHealth(T, "True", 0, None, 7, 5), 0, 8, 5),
+        (SavedHealth(T, "True", 0, None, 7, 5), 1, 8, LATER),
+    ],
+)
+def test_since_when_ready_is_as_it_is(
+    saved: SavedHealth | None, heartbeat_us: int, transition_us: int, since_us: int
+) -> None:
+    """By the controller's clock: when it first sees the condition, and when a post brings another transition time."""
+    node_ = view("False", heartbeat_us)
+    ready = attrs.evolve(node_.conditions["Ready"], transition_us=transition_us)
+    node_ = attrs.evolve(node_, conditions={"Ready": ready})
+    assert look(saved, node_, None, LATER, GRACE, STARTUP).health.since_us == since_us
 
 
 def test_a_status_document_keeps_places_and_what_it_does_not_know() -> None:
@@ -191,6 +219,6 @@ def test_the_status_found_is_the_status_saved_as_upstream(case: dict[str, Any]) 
     node_ = view(ready, created_us, created_us=created_us)
     found = look(SavedHealth(created_us, ready, created_us if ready else None), node_, None, T, GRACE, STARTUP)
     if found.conditions:
-        write_succeeded(found, node_, None)
+        write_succeeded(found, node_, None, 0)
     assert (found.current or "none") == case["then"]
     assert found.health.ready == found.current
