@@ -17,9 +17,9 @@ from nodesim.apiserver import failures
 from nodesim.apiserver.connections import Connections
 from nodesim.apiserver.reading import find_one, find_resource
 from nodesim.apiserver.records import record_of
-from nodesim.apiserver.registry import BY_PLURAL, Resource
+from nodesim.apiserver.registry import Resource
 from nodesim.apiserver.selection import parse_selection
-from nodesim.apiserver.store import Change, Store
+from nodesim.apiserver.store import LEASES, Change, Store
 from nodesim.apiserver.watching import Watcher, Watches
 from nodesim.apiserver.writes import Outcome, Writes
 from nodesim.machine import Frame, MachineEffect, MachineEvent, Send, Started, TimerFired, Told, Undelivered
@@ -45,7 +45,6 @@ from nodesim.messages import (
     Update,
     Watch,
 )
-from nodesim.objects.documents import DOCUMENT_BYTES_MAX
 from nodesim.profiles import Profile, Settings
 
 _VERBS = {
@@ -57,10 +56,7 @@ _VERBS = {
     Delete: "delete",
     Evict: "evict",
 }
-_LEASES = BY_PLURAL["leases"]
 _KUBELETS = "node/"
-_RENEWABLE_BYTES_MAX = DOCUMENT_BYTES_MAX - 64
-"""A lease no larger than this stays below the limit with any renewTime and resourceVersion."""
 
 
 class ApiServer:
@@ -245,11 +241,11 @@ class ApiServer:
                 effects.append(record)
             if place == last and answers:
                 effects.append(_reply(frame, outcome.answer))
-            self.watch_events += self._watches.publish(resource, change, now_us, effects)
+            self.watch_events += self._watches.of[resource.name].publish(change, now_us, effects)
             change.forget_parsed()
         if not outcome.changes:
             effects += [_reply(frame, outcome.answer)] if answers else []
-        elif resource is _LEASES:
+        elif resource is LEASES:
             self.renewals += outcome.changes[0].type == "MODIFIED"
         elif isinstance(message, Update | Patch) and message.subresource == "status" and resource.name == "nodes":
             self.status_posts += frame.source.startswith(_KUBELETS)
@@ -260,29 +256,24 @@ class ApiServer:
 
         Preconditions, strategy and validation could ask for nothing else: all the rest is the stored document's own.
         """
-        leases = self._leases
         key = (request.namespace, request.name)
-        old = leases.get(key)
-        if old is None or (old.text or str(old.version)) != request.resource_version:
-            return self._publish(frame, self._writes.renew(request, now_us), now_us)
-        base = old.base or old
-        before = base.document  # Every heartbeat of this lease stands on it, so it stays parsed.
-        renewed_us = old.renew_us if old.base is not None else before["spec"].get("renewTime")
+        old = self._leases.get(key)
         if (
-            before["metadata"]["uid"] != request.uid
-            or renewed_us == request.renew_us
-            or len(base.packed) > _RENEWABLE_BYTES_MAX
+            old is None
+            or old.renewable != request.uid
+            or old.text != request.resource_version
+            or old.renew_us == request.renew_us
         ):
             return self._publish(frame, self._writes.renew(request, now_us), now_us)
-        new = self._store.renew(leases, key, old, request.renew_us, now_us)
+        new = self._store.renew(self._leases, key, old, request.renew_us, now_us)
         self.renewals += 1
-        change = Change("MODIFIED", new, old)
-        effects: list[MachineEffect] = [Send(frame.source, Done(200, b"", new.text), 0, frame.id, frame.connection)]
+        effects: list[MachineEffect] = []
         if self._record_heartbeats:
-            record = record_of(_LEASES, change, frame.source, "update", heartbeats=True)
+            record = record_of(LEASES, Change("MODIFIED", new, old), frame.source, "update", heartbeats=True)
             assert record is not None
-            effects.insert(0, record)
-        self.watch_events += self._watches.publish(_LEASES, change, now_us, effects)
+            effects.append(record)
+        effects.append(Send(frame.source, Done(200, b"", new.text), 0, frame.id, frame.connection))
+        self.watch_events += self._watches.of["leases"].publish_heartbeat(new, now_us, effects)
         return effects
 
 

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from nodesim.apiserver.registry import RESOURCES, Path, Resource
+from nodesim.apiserver.registry import BY_PLURAL, RESOURCES, Path, Resource
 from nodesim.errors import FrameError
 from nodesim.machine import Fields
 from nodesim.objects import Document, decode_document, encode_document, whole_second
@@ -27,6 +27,10 @@ Key: TypeAlias = tuple[str, str]
 """(namespace, name); the namespace of cluster-wide objects is ""."""
 
 VERSIONS_PER_US: Final = 1000
+
+LEASES: Final = BY_PLURAL["leases"]
+_RENEWABLE_BYTES_MAX: Final = DOCUMENT_BYTES_MAX - 64
+"""A lease no larger than this stays below the limit with any renewTime and resourceVersion."""
 
 GENERATED_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 """What generated names end with.  Source: apimachinery pkg/util/rand."""
@@ -46,7 +50,9 @@ class DocumentTooLarge(FrameError):
 class Stored:
     """One revision of an object: its document and its wire form, which serves all receivers; each made when wanted.
 
-    A heartbeat is kept as what is new in it (`version`, `renew_us`) and the revision before it that has the rest.
+    A heartbeat is kept as what is new in it (`version`, `text`, `renew_us`) and the revision before it that has the
+    rest.  It is the one thing that changes in place: the next heartbeat overwrites it (`Store.renew`), so nobody may
+    keep it beyond a turn.
     """
 
     namespace: str
@@ -57,17 +63,20 @@ class Stored:
     base: Stored | None = None
     """The revision from which this one differs by a renewTime only; None unless it is a heartbeat."""
     renew_us: int = 0
+    """Of a lease with `renewable`: its renewTime."""
     text: str = ""
-    """The version as heartbeats carry it; "" until one was written."""
+    """Of a lease with `renewable`: the version as messages carry it."""
+    renewable: str | None = None
+    """The uid of a lease whose heartbeats may be kept so; None for all other objects."""
     summary: Fields | None = None
     """What records say of it, once somebody asked."""
 
     @property
     def document(self) -> Document:
         """The document; nobody may change it."""
+        if self.base is not None:
+            return self._rebuilt()
         if self.parsed is None:
-            if self.base is not None:
-                return self._rebuilt()  # Not kept: the history holds thousands of heartbeats, and few are ever read.
             assert self.wire is not None
             self.parsed = decode_document(self.wire)
         return self.parsed
@@ -75,9 +84,24 @@ class Stored:
     @property
     def packed(self) -> bytes:
         """The wire form."""
+        if self.base is not None:
+            return encode_document(self._rebuilt())
         if self.wire is None:
             self.wire = encode_document(self.document)
         return self.wire
+
+    def await_heartbeats(self) -> None:
+        """Make a lease ready for `Store.renew`, if it has a renewTime and stays small enough with any other."""
+        document = self.document
+        renew_us, uid = document["spec"].get("renewTime"), document["metadata"]["uid"]
+        if renew_us is not None and len(self.packed) <= _RENEWABLE_BYTES_MAX:
+            self.renew_us, self.text, self.renewable = renew_us, str(self.version), uid
+
+    def heartbeat(self, version: int, renew_us: int) -> Stored:
+        """A heartbeat on top of this revision, which is renewable."""
+        assert self.base is None
+        assert self.renewable is not None
+        return Stored(self.namespace, self.name, version, None, None, self, renew_us, str(version), self.renewable)
 
     def _rebuilt(self) -> Document:
         assert self.base is not None
@@ -241,14 +265,16 @@ class Store:
         return Stored(old.namespace, old.name, version, encode_document(last), last)
 
     def renew(self, leases: dict[Key, Stored], key: Key, old: Stored, renew_us: int, now_us: int) -> Stored:
-        """Store a heartbeat: `old` with another renewTime."""
+        """Store a heartbeat: `old`, which is renewable, with another renewTime; if it is one itself, in its place."""
         version = now_us * VERSIONS_PER_US
         if version <= self.version:
             version = self.version + 1
         self.version = version
-        stored = Stored(old.namespace, old.name, version, None, None, old.base or old, renew_us, str(version))
-        leases[key] = stored
-        return stored
+        if old.base is None:
+            leases[key] = new = old.heartbeat(version, renew_us)
+            return new
+        old.version, old.text, old.renew_us = version, str(version), renew_us
+        return old
 
     def _put(self, resource: Resource, old: Stored | None, new: Stored) -> None:
         table = self._tables[resource.name]
@@ -259,6 +285,8 @@ class Store:
             for label in resource.indexes:
                 entry = (label, field_text(new.document, resource.fields[label]))
                 table.index.setdefault(entry, {})[key] = new
+        if resource is LEASES:
+            new.await_heartbeats()
         table.objects[key] = new
         self.version = new.version
 

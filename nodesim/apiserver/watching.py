@@ -86,14 +86,6 @@ def _order(watcher: Watcher) -> tuple[str, int]:
     return watcher.order
 
 
-def _tell_renewal(lease: Stored, watchers: list[Watcher], out: list[MachineEffect]) -> None:
-    """A heartbeat, told to watchers that want no more of it than what is new."""
-    event = Renewed(lease.namespace, lease.name, lease.text, lease.renew_us)
-    for watcher in watchers:
-        if not watcher.namespace or watcher.namespace == lease.namespace:
-            out.append(Send(watcher.client, event, 0, watcher.id, watcher.connection))
-
-
 class ResourceWatches:
     """The history and the watchers of one resource."""
 
@@ -132,22 +124,36 @@ class ResourceWatches:
         if bucket is not None and not self._buckets[bucket]:
             del self._buckets[bucket]
 
-    def tell(self, change: Change, out: list[MachineEffect]) -> int:
-        """Append the frames that a change causes; how many they are."""
+    def publish(self, change: Change, now_us: int, out: list[MachineEffect]) -> int:
+        """Remember a change and append the frames that tell of it; how many they are."""
+        self.history.append(change, now_us)
         told = len(out)
-        if change.new.base is not None and not self._full:
-            _tell_renewal(change.new, self._brief, out)
-            return len(out) - told
-        if not self.choosy and change.new.base is None:
+        if self.choosy:
+            self._tell(change, out)
+        else:
             event = WatchEvent(change.type, change.new.packed)
             for watcher in self.plain:
                 out.append(Send(watcher.client, event, 0, watcher.id, watcher.connection))
-            return len(out) - told
+        return len(out) - told
+
+    def publish_heartbeat(self, lease: Stored, now_us: int, out: list[MachineEffect]) -> int:
+        """The same for a heartbeat."""
+        self.history.append_heartbeat(lease, now_us)
+        told = len(out)
+        if self._full:
+            self._tell(Change("MODIFIED", lease, lease.base), out)
+        else:
+            event = Renewed(lease.namespace, lease.name, lease.text, lease.renew_us)
+            for watcher in self._brief:
+                if not watcher.namespace or watcher.namespace == lease.namespace:
+                    out.append(Send(watcher.client, event, 0, watcher.id, watcher.connection))
+        return len(out) - told
+
+    def _tell(self, change: Change, out: list[MachineEffect]) -> None:
         for watcher in self._concerned(change):
             seen = watcher.event(change)
             if seen is not None:
                 out.append(watcher.send(seen))
-        return len(out) - told
 
     def _concerned(self, change: Change) -> list[Watcher]:
         """The watchers that may hear of a change, sorted."""
@@ -213,9 +219,3 @@ class Watches:
         """End all watches of a client: its connection is gone."""
         for watcher in self._clients.pop(client, {}).values():
             self.of[watcher.resource.name].remove(watcher)
-
-    def publish(self, resource: Resource, change: Change, now_us: int, out: list[MachineEffect]) -> int:
-        """Remember a change and append the frames that tell of it; how many they are."""
-        watches = self.of[resource.name]
-        watches.history.append(change, now_us)
-        return watches.tell(change, out)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Final
 
-from nodesim.client.connection import READ_IDLE_US, Connection
+from nodesim.client.connection import Connection
 from nodesim.client.reflector import Reflector
 from nodesim.client.watches import Observe, Unobserve, WatchSpec
 from nodesim.machine import (
@@ -49,10 +49,12 @@ from nodesim.streams import Streams
 
 SERVER: Final = "apiserver"
 
-_ANSWERS: Final = (Done, Failure, Listed)
+_ANSWERS: Final = frozenset({Done, Failure, Listed})
 _DIAL: Final = "client/dial"
 _WAKE: Final = "client/wake"
 """For the next call that times out and the next look at the connection's health, whichever is first."""
+_NEVER: Final = 1 << 62
+"""An instant that does not come."""
 
 
 class ClientMachine:
@@ -60,12 +62,12 @@ class ClientMachine:
 
     __slots__ = (
         "_connection",
-        "_deadlines",
         "_ids",
         "_pending",
         "_reflectors",
         "_streams",
         "_unsent",
+        "_wake_us",
         "_watches",
         "name",
         "program",
@@ -82,13 +84,14 @@ class ClientMachine:
         for spec in watches:
             self._add_reflector(spec)
         self._watches: dict[int, Reflector] = {}
-        self._pending: dict[int, Call] = {}
-        """Calls without an answer yet, by the id of their request; a reflector's have the tag ("client", place)."""
-        self._deadlines: dict[int, int] = {}
-        """When those that have a timeout are given up (us)."""
+        self._pending: dict[int, tuple[Call, int]] = {}
+        """Calls without an answer yet and when they are given up (us), by the id of their request; a reflector's have
+        the tag ("client", place)."""
         self._unsent: list[int] = []
         """Those that wait for the connection to open."""
         self._ids = 0
+        self._wake_us = _NEVER
+        """For when `_WAKE` is set.  That may be too early, never too late."""
 
     @property
     def connection(self) -> int:
@@ -98,15 +101,15 @@ class ClientMachine:
     def handle(self, event: MachineEvent, now_us: int) -> list[MachineEffect]:
         """One frame, timer or step in; frames, timers and records out."""
         out: list[MachineEffect] = []
-        if isinstance(event, Frame):
+        if type(event) is Frame:
             self._frame(event, now_us, out)
-        elif isinstance(event, TimerFired):
+        elif type(event) is TimerFired:
             key = event.key
             if key == _WAKE:
                 self._woken(now_us, out)
             elif key == _DIAL:
                 self._dial_again(now_us, out)
-            elif isinstance(key, tuple) and key[0] == "client/reflector":
+            elif type(key) is tuple and key[0] == "client/reflector":
                 self._ask(key[1], now_us, out)
             else:
                 self._tell(event, now_us, out)
@@ -116,6 +119,7 @@ class ClientMachine:
         elif isinstance(event, Told) and isinstance(event.step, Observe | Unobserve):
             self._observe(event.step, now_us, out)
         else:
+            assert not isinstance(event, Frame | TimerFired), event
             self._tell(event, now_us, out)
             if isinstance(event, Started):
                 for place in range(len(self._reflectors)):
@@ -135,22 +139,11 @@ class ClientMachine:
 
     def _tell(self, event: ProgramEvent, now_us: int, out: list[MachineEffect]) -> None:
         for effect in self.program.handle(event, now_us):
-            if isinstance(effect, Call):
+            if type(effect) is Call:
                 self._call(effect, now_us, out)
             else:
+                assert not isinstance(effect, Call), effect
                 out.append(effect)
-
-    def _answer(self, tag: Hashable, answer: Done | Listed | Failure, now_us: int, out: list[MachineEffect]) -> None:
-        if isinstance(answer, Done):
-            document = decode_document(answer.document) if answer.document else None
-            event = Answered(tag, answer.code, "", "", document, (), answer.resource_version)
-        elif isinstance(answer, Listed):
-            documents = tuple(decode_document(packed) for packed in answer.documents)
-            event = Answered(tag, 200, documents=documents, resource_version=answer.resource_version)
-        else:
-            after_seconds = answer.retry_after_seconds
-            event = Answered(tag, answer.code, answer.reason, answer.message, retry_after_seconds=after_seconds)
-        self._tell(event, now_us, out)
 
     def _fail(self, call: Call, reason: str, now_us: int, out: list[MachineEffect]) -> None:
         """No answer came."""
@@ -165,7 +158,8 @@ class ClientMachine:
 
     def _call(self, call: Call, now_us: int, out: list[MachineEffect]) -> None:
         self._ids = id_ = self._ids + 1
-        self._pending[id_] = call
+        deadline_us = _NEVER if call.timeout_us is None else now_us + call.timeout_us
+        self._pending[id_] = (call, deadline_us)
         connection = self._connection
         if connection.open:
             if call.record is not None:
@@ -177,38 +171,34 @@ class ClientMachine:
                 connection.dial(now_us)
                 out.append(Send(SERVER, Dial(), connection=connection.number))
                 out.append(SetTimer(_DIAL, connection.next_dial_us()))
-        if call.timeout_us is not None:
-            self._deadlines[id_] = now_us + call.timeout_us
-            self._arm(out)
+        if deadline_us != _NEVER:
+            self._wake_us = wake_us = min(self._wake_us, deadline_us)
+            out.append(SetTimer(_WAKE, wake_us))
 
     def _arm(self, out: list[MachineEffect]) -> None:
         """Set the timer for whatever is due next."""
         connection = self._connection
-        at_us: int | None = None
-        if connection.open:
-            at_us = (
-                connection.heard_us + READ_IDLE_US if connection.ping_sent_us is None else connection.next_check_us()
-            )
-        for deadline_us in self._deadlines.values():
-            if at_us is None or deadline_us < at_us:
-                at_us = deadline_us
-        out.append(CancelTimer(_WAKE) if at_us is None else SetTimer(_WAKE, at_us))
+        at_us = connection.next_check_us() if connection.open else _NEVER
+        for _, deadline_us in self._pending.values():
+            at_us = min(at_us, deadline_us)
+        self._wake_us = at_us
+        out.append(CancelTimer(_WAKE) if at_us == _NEVER else SetTimer(_WAKE, at_us))
 
     def _woken(self, now_us: int, out: list[MachineEffect]) -> None:
         """Give up the calls whose time is over (what a late answer says is ignored), then look at the connection."""
-        due = [id_ for id_, deadline_us in self._deadlines.items() if deadline_us <= now_us]
+        self._wake_us = _NEVER
+        due = [id_ for id_, (_, deadline_us) in self._pending.items() if deadline_us <= now_us]
         for id_ in due:
-            del self._deadlines[id_]
             if id_ in self._unsent:
                 self._unsent.remove(id_)
-            self._fail(self._pending.pop(id_), "Timeout", now_us, out)
+            self._fail(self._pending.pop(id_)[0], "Timeout", now_us, out)
         if self._connection.open:
             self._check_health(now_us, out)
         self._arm(out)
 
     def _forget_calls(self) -> None:
         """None of what was asked will be answered."""
-        self._pending, self._deadlines, self._unsent, self._watches = {}, {}, [], {}
+        self._pending, self._unsent, self._watches = {}, [], {}
 
     # --- reflectors -------------------------------------------------------------------------------------------------
 
@@ -231,7 +221,7 @@ class ClientMachine:
 
     def asked_by_program(self, id_: int) -> bool:
         """Does the request of this id stem from the program, and not from one of its caches?"""
-        call = self._pending.get(id_)
+        call, _ = self._pending.get(id_, (None, 0))
         return call is not None and _reflector_of(call) is None and type(call.request) is not Unwatch
 
     def _ask(self, place: int, now_us: int, out: list[MachineEffect]) -> None:
@@ -272,44 +262,45 @@ class ClientMachine:
                 out.append(Send(frame.source, Reset(), connection=frame.connection))
             return
         connection.heard_us = now_us
-        if isinstance(message, _ANSWERS):
+        kind = type(message)
+        if kind in _ANSWERS:
             self._answered(frame.in_reply_to, message, now_us, out)
-        elif isinstance(message, Renewed):
+        elif kind is Renewed:
             reflector = self._watches.get(frame.in_reply_to)
             if reflector is not None:
                 reflector.renewed(message)
-        elif isinstance(message, WatchEvent):
+        elif kind is WatchEvent:
             reflector = self._watches.get(frame.in_reply_to)
             change = reflector.saw(message) if reflector is not None else None
             if change is not None:
                 self._tell(change, now_us, out)
-        elif isinstance(message, Accept):
+        elif kind is Accept:
             if connection.dialing:
                 self._opened(now_us, out)
-        elif isinstance(message, Pong):
+        elif kind is Pong:
             connection.ping_sent_us = None
-        elif isinstance(message, Reset):
+        elif kind is Reset:
             refused = connection.dialing
             self._lose(
                 "refused" if refused else "reset", "ConnectionRefused" if refused else "ConnectionLost", now_us, out
             )
-        elif isinstance(message, Close):
+        elif kind is Close:
             self._lose("closed", "ConnectionLost", now_us, out)
-        elif isinstance(message, Ping):
+        elif kind is Ping:
             out.append(Send(frame.source, Pong(), connection=connection.number))
 
     def _answered(self, id_: int, answer: Done | Listed | Failure, now_us: int, out: list[MachineEffect]) -> None:
-        call = self._pending.pop(id_, None)
-        if call is None:
+        found = self._pending.pop(id_, None)
+        if found is None:
             return  # It came after the call's timeout.
-        if call.timeout_us is not None:
-            del self._deadlines[id_]
+        call, deadline_us = found
+        if deadline_us != _NEVER:
             self._arm(out)
         tag = call.tag
         if type(tag) is tuple and tag[0] == "client":
             self._reflected(tag[1], answer, id_, now_us, out)
         else:
-            self._answer(tag, answer, now_us, out)
+            self._tell(_told(tag, answer), now_us, out)
 
     def _opened(self, now_us: int, out: list[MachineEffect]) -> None:
         connection = self._connection
@@ -319,7 +310,7 @@ class ClientMachine:
         self._arm(out)
         unsent, self._unsent = self._unsent, []
         for id_ in unsent:
-            call = self._pending[id_]
+            call, _ = self._pending[id_]
             if call.record is not None:
                 out.append(call.record)
             out.append(Send(SERVER, call.request, id_, 0, connection.number))
@@ -353,14 +344,28 @@ class ClientMachine:
         out.append(Record("ConnectionLost", "", {"connection": connection.number, "why": why}))
         connection.lost()
         out += [CancelTimer(_DIAL), CancelTimer(_WAKE)]
+        self._wake_us = _NEVER
         pending, watches = self._pending, self._watches
         self._forget_calls()
         for place, reflector in enumerate(self._reflectors):
             if reflector.watch_id in watches:
                 reflector.broken()
                 self._wait(place, now_us, out)
-        for call in pending.values():
+        for call, _ in pending.values():
             self._fail(call, reason, now_us, out)
+
+
+def _told(tag: Hashable, answer: Done | Listed | Failure) -> Answered:
+    """What the program hears of an answer."""
+    if type(answer) is Done:
+        document = decode_document(answer.document) if answer.document else None
+        return Answered(tag, answer.code, "", "", document, (), answer.resource_version)
+    if isinstance(answer, Listed):
+        documents = tuple(decode_document(packed) for packed in answer.documents)
+        return Answered(tag, 200, documents=documents, resource_version=answer.resource_version)
+    assert isinstance(answer, Failure), answer
+    after_seconds = answer.retry_after_seconds
+    return Answered(tag, answer.code, answer.reason, answer.message, retry_after_seconds=after_seconds)
 
 
 def _reflector_of(call: Call) -> int | None:

@@ -93,9 +93,9 @@ class Kubelet:
 
     def handle(self, event: ProgramEvent, now_us: int) -> list[ProgramEffect]:
         """One event in, the orders that follow from it out."""
-        if isinstance(event, TimerFired):
+        if type(event) is TimerFired:
             return self._lease.fired(now_us) if event.key == lease.TIMER else self._fired(event.key, now_us)
-        if isinstance(event, Answered):
+        if type(event) is Answered:
             return self._answered(event, now_us)
         match event:
             case Changed():
@@ -131,7 +131,7 @@ class Kubelet:
 
     def _answered(self, event: Answered, now_us: int) -> list[ProgramEffect]:
         tag = event.tag
-        part = tag[0] if isinstance(tag, tuple) else ""
+        part = tag[0] if type(tag) is tuple else ""
         if part == "lease":
             return self._lease.answered(event, now_us)
         if part == "status":

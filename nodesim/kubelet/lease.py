@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Final
 
 from nodesim.machine import Answered, Call, ProgramEffect, SetTimer
-from nodesim.messages import Create, Get, Renew, Request, Update
+from nodesim.messages import Create, Get, Renew, Update
 from nodesim.objects import LEASE_NAMESPACE, Document, encode_document
 from nodesim.profiles import Profile, Settings
 from nodesim.streams import Stream
@@ -57,6 +57,8 @@ class LeaseKeeper:
         "_stream",
         "_timeout_us",
         "_tries",
+        "_uid",
+        "_version",
     )
 
     def __init__(self, node: str, settings: Settings, profile: Profile, stream: Stream, *, ahead_us: int = 0) -> None:
@@ -70,7 +72,10 @@ class LeaseKeeper:
         self._needs_owner = profile.lease_needs_owner
         self._lease: Document | None = None
         self._settled = False
-        """Is the document the server's but for the renewTime?  Then a renewal may be written in its shortest form."""
+        """Is the document the server's but for renewTime and version?  Then renewals may have their shortest form."""
+        self._uid = ""
+        self._version = ""
+        """The resourceVersion that the server last told of the document in hand."""
         self._tries = 0
         self._last_update = False
         """Is this the sync's second round of PUTs, after which it gives up?"""
@@ -90,7 +95,7 @@ class LeaseKeeper:
         self._last_update = False
         self._tries = 0
         if self._settled:
-            return [self._put(now_us)]
+            return [self._renew(now_us)]
         if self._lease is None:
             return self._ensure(for_update=False)
         return self._attempt(now_us)
@@ -99,8 +104,8 @@ class LeaseKeeper:
         """The answer to one of this keeper's calls."""
         tag = event.tag
         if tag == _PUT:
-            if event.code == 200 and event.document is None and self._lease is not None:
-                self._lease["metadata"]["resourceVersion"] = event.resource_version
+            if event.code == 200 and event.document is None:
+                self._version = event.resource_version
                 return self._finished(now_us)
             return self._put_answered(event, now_us)
         if tag == _GET:
@@ -130,16 +135,19 @@ class LeaseKeeper:
             return [self._get_owner(_OWNER_TO_UPDATE)]
         return [self._put(now_us)]
 
+    def _renew(self, now_us: int) -> Call:
+        request = Renew(LEASE_NAMESPACE, self._node, self._uid, self._version, now_us)
+        return Call(_PUT, request, self._timeout_us)
+
     def _put(self, now_us: int) -> Call:
+        if self._settled:
+            return self._renew(now_us)
         lease = self._lease
         assert lease is not None
-        metadata = lease["metadata"]
-        request: Request
-        if self._settled:
-            request = Renew(LEASE_NAMESPACE, self._node, metadata["uid"], metadata["resourceVersion"], now_us)
-        else:
-            lease["spec"]["renewTime"] = now_us
-            request = Update("leases", LEASE_NAMESPACE, self._node, "", encode_document(lease))
+        if self._version:
+            lease["metadata"]["resourceVersion"] = self._version
+        lease["spec"]["renewTime"] = now_us
+        request = Update("leases", LEASE_NAMESPACE, self._node, "", encode_document(lease))
         return Call(_PUT, request, self._timeout_us)
 
     def _put_answered(self, event: Answered, now_us: int) -> list[ProgramEffect]:
@@ -229,10 +237,10 @@ class LeaseKeeper:
 
     def _adopt(self, lease: Document) -> None:
         """Keep a document as the base of the next PUTs; its fields that change are our own copy."""
+        metadata = lease["metadata"]
         spec = {**lease["spec"], "leaseDurationSeconds": self._duration_seconds}
-        self._lease = {**lease, "metadata": dict(lease["metadata"]), "spec": spec}
+        self._lease = {**lease, "metadata": dict(metadata), "spec": spec}
+        self._uid, self._version = metadata.get("uid", ""), metadata.get("resourceVersion", "")
         self._settled = (
-            bool(lease["metadata"].get("uid") and lease["metadata"].get("ownerReferences"))
-            and spec == lease["spec"]
-            and "renewTime" in spec
+            bool(self._uid and metadata.get("ownerReferences")) and spec == lease["spec"] and "renewTime" in spec
         )

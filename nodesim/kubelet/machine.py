@@ -93,11 +93,11 @@ class NodeMachine:
     def handle(self, event: MachineEvent, now_us: int) -> list[MachineEffect]:
         """One event in, the orders that follow from it out."""
         client = self._client
-        if isinstance(event, Frame):
+        if type(event) is Frame:
             return self._refused(event) if client is None else client.handle(event, now_us)
-        if isinstance(event, TimerFired):
+        if type(event) is TimerFired:
             key = event.key
-            if isinstance(key, tuple) and key[0] == RUNTIME_TIMER:
+            if type(key) is tuple and key[0] == RUNTIME_TIMER:
                 return self._runtime_fired(key[1], key[2], now_us)
             return [] if client is None else client.handle(event, now_us)
         match event:

@@ -90,6 +90,17 @@ def _test_of(annotation: Any, item: str) -> str:
     raise TypeError(msg)
 
 
+def _refusal(parts: Any, why: str) -> FrameError:
+    """What is wrong with the parts of a frame: its version, its kind, or else `why`."""
+    if type(parts) is not list or len(parts) < 2:
+        return FrameError("a frame is an array that begins with its header")
+    if type(parts[0]) is not int or parts[0] != PROTOCOL_VERSION:
+        return FrameError(f"protocol version {parts[0]!r:.20}, here {PROTOCOL_VERSION}")
+    if type(parts[1]) is not int or not why:
+        return FrameError(f"unknown message kind {parts[1]!r:.20}")
+    return FrameError(why)
+
+
 def _generate(cls: type, number: int) -> tuple[Encode, Decode]:
     """The encoder and the strict decoder of one message class."""
     hints = get_type_hints(cls)
@@ -97,6 +108,7 @@ def _generate(cls: type, number: int) -> tuple[Encode, Decode]:
     parts = HEADER[2:] + tuple(f"a{place}" for place in range(len(names)))
     kinds_of = [str, str, int, int, int, str, *(hints[name] for name in names)]
     tests = [_test_of(kind, part) for kind, part in zip(kinds_of, parts)]
+    tests = ["type(version) is not int", f"version != {PROTOCOL_VERSION}", "type(kind) is not int", *tests]
     made = [f"tuple(a{i})" if get_origin(hints[name]) is tuple else f"a{i}" for i, name in enumerate(names)]
     header = ", ".join(HEADER[2:])
     lines = [
@@ -104,13 +116,13 @@ def _generate(cls: type, number: int) -> tuple[Encode, Decode]:
         f"    return pack(({PROTOCOL_VERSION}, {number}, {header}{''.join(f', message.{name}' for name in names)}))",
         "def decode(parts):",
         f"    if type(parts) is not list or len(parts) != {2 + len(parts)}:",
-        f"        raise FrameError('{cls.__name__} has {len(names)} fields')",
-        f"    _, _, {', '.join(parts)} = parts",
+        f"        raise refusal(parts, '{cls.__name__} has {len(names)} fields')",
+        f"    version, kind, {', '.join(parts)} = parts",
         f"    if {' or '.join(tests)}:",
-        f"        raise FrameError('a part of a {cls.__name__} has the wrong type')",
+        f"        raise refusal(parts, 'a part of a {cls.__name__} has the wrong type')",
         f"    return Frame(source, id, in_reply_to, connection, cls({', '.join(made)}), destination, cause)",
     ]
-    scope: dict[str, Any] = {"pack": _packer.pack, "FrameError": FrameError, "Frame": Frame, "cls": cls}
+    scope: dict[str, Any] = {"pack": _packer.pack, "refusal": _refusal, "Frame": Frame, "cls": cls}
     exec("\n".join(lines), scope)
     return scope["encode"], scope["decode"]
 
@@ -153,23 +165,19 @@ def decode(frame: bytes) -> Frame:
         parts = _unpack(frame)
         decoder = _DECODERS[parts[1]]
     except Exception as broken:
-        raise FrameError(_misfit(frame)) from broken
-    if parts[0] != PROTOCOL_VERSION or type(parts[1]) is not int or type(parts[0]) is not int:
-        raise FrameError(_misfit(frame))
+        raise _misfit(frame) from broken
     return decoder(parts)
 
 
-def _misfit(frame: bytes) -> str:
+def _misfit(frame: bytes) -> FrameError:
     """What is wrong with a frame whose decoder cannot be told."""
     try:
         parts = _unpack(frame)
     except Exception as broken:  # noqa: BLE001 - msgpack raises seven unrelated classes on bad bytes
-        return f"frame is not msgpack: {type(broken).__name__}"
+        return FrameError(f"frame is not msgpack: {type(broken).__name__}")
     if type(parts) is not list or len(parts) < len(HEADER):
-        return "a frame is an array that begins with its header"
-    if type(parts[0]) is not int or parts[0] != PROTOCOL_VERSION:
-        return f"protocol version {parts[0]!r:.20}, here {PROTOCOL_VERSION}"
-    return f"unknown message kind {parts[1]!r:.20}"
+        return FrameError("a frame is an array that begins with its header")
+    return _refusal(parts, "")
 
 
 _unpack = msgpack.unpackb

@@ -8,12 +8,9 @@ they are due, never cost a place in the heap, and the heap stays as small as a s
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from nodesim.machine import MachineEvent, TimerKey
-    from nodesim.net import LinkChange
-    from nodesim.world.channel import Channel
     from nodesim.world.home import Home
 
 FRAME: Final = 0
@@ -25,7 +22,8 @@ RETRY: Final = 4
 SLOT_BITS: Final = 20
 """A slot is 2**20 us: short beside the timeouts of 10 s and more, long beside the 2 ms of a round trip."""
 
-Payload: TypeAlias = "bytes | TimerKey | MachineEvent | LinkChange | tuple[Channel, int]"
+Payload: TypeAlias = "Any"
+"""By kind: bytes, a TimerKey, a MachineEvent, a LinkChange, (Channel, connection)."""
 Entry: TypeAlias = "tuple[int, str, int, Home, int, Payload, str]"
 """(time, origin, n, whose turn, what kind of payload, payload, cause); rules of the network are nobody's turn."""
 
@@ -49,12 +47,11 @@ class Queue:
             heapq.heappush(self.near, entry)
             return
         slot = at_us >> SLOT_BITS
-        waiting = self._later.get(slot)
-        if waiting is None:
+        try:
+            self._later[slot].append(entry)
+        except KeyError:
             self._later[slot] = [entry]
             heapq.heappush(self._slots, slot)
-        else:
-            waiting.append(entry)
 
     def settle(self) -> bool:
         """Make sure that `near` begins with the next entry; False when there is none at all."""

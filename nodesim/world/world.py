@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from nodesim.errors import ActorCrash, FrameError
 from nodesim.machine import (
@@ -78,6 +78,7 @@ class World:
         self._topology = topology
         self._carrier = Carrier(self, topology)
         self._queue = Queue()
+        self._near, self._push = self._queue.near, self._queue.push
         self._rules = 0
         self._network = Home("", _Nobody(), self)
         self._refusals: set[tuple[str, str]] = set()
@@ -134,7 +135,7 @@ class World:
             self.now_us = now_us
             if kind == FRAME:
                 try:
-                    event = decode(cast(bytes, payload))
+                    event = decode(payload)
                 except FrameError as refused:
                     self._refuse(home, origin, refused)
                     continue
@@ -146,7 +147,7 @@ class World:
                 del timers[payload]
                 event = TimerFired(payload)
             elif kind == EVENT:
-                event = cast(MachineEvent, payload)
+                event = payload
             else:
                 self._move_network(kind, home, n, payload)
                 continue
@@ -183,7 +184,7 @@ class World:
             assert isinstance(payload, LinkChange)
             self._carrier.change(payload, self.now_us)
         else:
-            channel, connection = cast(tuple[Channel, int], payload)
+            channel, connection = payload
             self._carrier.retry(home, channel, connection, n, self.now_us)
 
     # --- effects ----------------------------------------------------------------------------------------------------
@@ -194,18 +195,18 @@ class World:
         came_with = cause
         told: dict[str, str] | None = None  # What this turn recorded, by object; most turns record nothing.
         for effect in effects:
-            if isinstance(effect, SetTimer):
+            if type(effect) is Send:
+                self._send(home, effect, cause, now_us)
+                fresh = ""
+            elif type(effect) is SetTimer:
                 home.count = count = home.count + 1
                 key, at_us = effect.key, effect.at_us
                 home.timers[key] = count
                 assert at_us >= now_us, f"{home.name} sets {key} into the past"
-                self._queue.push((at_us, home.name, count, home, TIMER, key, cause if effect.caused else fresh))
-            elif isinstance(effect, Send):
-                self._send(home, effect, cause, now_us)
-                fresh = ""
-            elif isinstance(effect, CancelTimer):
+                self._push((at_us, home.name, count, home, TIMER, key, cause if effect.caused else fresh))
+            elif type(effect) is CancelTimer:
                 home.timers.pop(effect.key, None)
-            elif isinstance(effect, Record):
+            elif type(effect) is Record:
                 home.recorded += 1
                 about = effect.object
                 if told is None:
@@ -217,12 +218,13 @@ class World:
                 cause = fresh = record.id
                 if about:
                     told[about] = fresh
-            elif isinstance(effect, CancelAllTimers):
+            elif type(effect) is CancelAllTimers:
                 home.forget_timers(effect.spare)
             else:
                 self._carrier.forget(home)
 
     def _send(self, home: Home, effect: Send, cause: str, now_us: int) -> None:
+        """Encode a message and put it on its way; what the plain case does is the path of every heartbeat."""
         destination, message, connection = effect.destination, effect.message, effect.connection
         kind = type(message)
         frame = ENCODERS[kind](home.name, destination, effect.id, effect.in_reply_to, connection, cause, message)
@@ -248,18 +250,16 @@ class World:
         channel.last_us = at_us
         home.count = count = home.count + 1
         receiver = channel.receiver
-        if receiver is not None:
-            entry = (at_us, home.name, count, receiver, FRAME, frame, "")
-            if at_us < self._queue.near_until_us:
-                heappush(self._queue.near, entry)
-            else:
-                self._queue.push(entry)
-        else:
+        if receiver is None:
             self.outbox.append(Parcel(at_us, home.name, count, channel.destination, frame))
+        elif at_us < self._queue.near_until_us:
+            heappush(self._near, (at_us, home.name, count, receiver, FRAME, frame, ""))
+        else:
+            self._push((at_us, home.name, count, receiver, FRAME, frame, ""))
 
     def push(self, entry: Entry) -> None:
         """Put an entry into the queue as it is."""
-        self._queue.push(entry)
+        self._push(entry)
 
     def _refuse(self, home: Home, origin: str, refused: FrameError) -> None:
         """A frame that is none: counted, recorded once for its sender and receiver, dropped."""

@@ -1,7 +1,7 @@
 """What does the controller know of the cluster?
 
 Its copies of the watched objects, and what changed since the last pass asked.  A renewed lease is the one thing that
-happens all the time (5,000 nodes: 500 times a second), so it costs two dict stores and nothing else.
+happens all the time (5,000 nodes: 500 times a second), so it costs one dict store and nothing else.
 """
 
 from __future__ import annotations
@@ -21,30 +21,39 @@ class Caches:
     """How many cached nodes each zone has; zones without any are left out."""
     changed: dict[str, None] = attrs.field(factory=dict, init=False)
     """Names of nodes that appeared, changed or went since the last pass began."""
-    leases: dict[str, int] = attrs.field(factory=dict, init=False)
-    """node -> renewTime of its lease, us by its holder's clock."""
-    renewed: dict[str, int] = attrs.field(factory=dict, init=False)
-    """The same, of the leases that changed since the last pass looked at them."""
+    _leases: dict[str, int] = attrs.field(factory=dict, init=False)
+    """node -> renewTime of its lease when the last pass looked, us by its holder's clock."""
+    _renewed: dict[str, int] = attrs.field(factory=dict, init=False)
+    """The same, of the leases that changed since."""
     pods: dict[str, PodObject] = attrs.field(factory=dict, init=False)
     """By `namespace/name`."""
+    _lent: bool = attrs.field(default=False, init=False)
+    """Does somebody hold `nodes` as they are now?"""
     _bound: dict[str, set[str]] = attrs.field(factory=dict, init=False)
     """node -> keys of its pods"""
 
     def lease_changed(self, old: LeaseView | None, new: LeaseView | None) -> None:
         """A lease appeared, was renewed, or went."""
         if new is not None:
-            self.leases[new.name] = self.renewed[new.name] = new.renew_us
+            self._renewed[new.name] = new.renew_us
         else:
             assert old is not None
-            self.leases.pop(old.name, None)
-            self.renewed.pop(old.name, None)
+            self._leases.pop(old.name, None)
+            self._renewed.pop(old.name, None)
 
     def lease_renewed(self, name: str, renew_us: int) -> None:
         """Only the renewTime of a lease is new: the port by which heartbeats come in."""
-        self.leases[name] = self.renewed[name] = renew_us
+        self._renewed[name] = renew_us
+
+    def lease_us(self, name: str) -> int | None:
+        """The renewTime of a node's lease, us by its holder's clock; None where it has none."""
+        renewed_us = self._renewed.get(name)
+        return self._leases.get(name) if renewed_us is None else renewed_us
 
     def node_changed(self, name: str, new: NodeObject | None) -> None:
         """A node appeared, changed, or went."""
+        if self._lent:
+            self._lent, self.nodes = False, dict(self.nodes)
         old = self.nodes.pop(name, None)
         if old is not None:
             self.zones[old.zone] -= 1
@@ -69,6 +78,11 @@ class Caches:
         """The pods bound to a node, in name order (Kubernetes' index has none)."""
         return [self.pods[key] for key in sorted(self._bound.get(node, ()))]
 
+    def lend_nodes(self) -> dict[str, NodeObject]:
+        """The nodes as they are now: a copy is made when one changes."""
+        self._lent = True
+        return self.nodes
+
     def take_changed(self) -> dict[str, None]:
         """The names of changed nodes; from now on they count as seen."""
         changed, self.changed = self.changed, {}
@@ -76,5 +90,6 @@ class Caches:
 
     def take_renewed(self) -> dict[str, int]:
         """The changed leases; from now on they count as seen."""
-        renewed, self.renewed = self.renewed, {}
+        renewed, self._renewed = self._renewed, {}
+        self._leases |= renewed
         return renewed

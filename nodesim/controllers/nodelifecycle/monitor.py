@@ -58,7 +58,7 @@ class Monitor:
         """Run a pass, which ends now or in a later turn."""
         self.next_us = None
         caches = self.checks.caches
-        self._nodes = dict(caches.nodes)
+        self._nodes = caches.lend_nodes()
         changed = caches.take_changed()
         for name in changed:
             if name in self._nodes:

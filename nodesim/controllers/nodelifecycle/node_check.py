@@ -78,7 +78,7 @@ class Checks:
     def look(self, node: NodeObject, now_us: int) -> Check:
         """Look at a node as the pass has it, with its lease as it is now."""
         name = node.view.name
-        lease_us = self.caches.leases.get(name)
+        lease_us = self.caches.lease_us(name)
         grace_us, startup_us = self.settings.node_monitor_grace_us, self.settings.node_startup_grace_us
         found = look(self.health.get(name), node.view, lease_us, now_us, grace_us, startup_us)
         self.health[name] = found.health
@@ -147,7 +147,7 @@ class Checks:
     def quiet(self, check: Check) -> SavedHealth | None:
         """The node's health, if the same look again would change nothing; see `attention`."""
         health, name = check.look.health, check.node.name
-        lease_us = self.caches.leases.get(name)
+        lease_us = self.caches.lease_us(name)
         settled = lease_us is None or (health.lease_us is not None and health.lease_us >= lease_us)
         strange = check.read_again or check.node.ours or name in self.retry
         return health if check.look.current == "True" and settled and not strange else None
