@@ -22,10 +22,10 @@ DURATION_MAX_US: Final = 10 * 366 * 24 * HOUR
 """Ten years: beyond it nobody means it, and the trace's instants stay small integers."""
 
 _UNITS: Final = {"h": HOUR, "m": MINUTE, "s": SECOND, "ms": MILLISECOND, "us": MICROSECOND, "µs": MICROSECOND}
-_DURATION: Final = re.compile(r"(?:\d+(?:\.\d{1,6})?(?:h|ms|us|µs|m|s))+", re.ASCII)
+DURATION: Final = re.compile(r"(?:\d+(?:\.\d{1,6})?(?:h|ms|us|µs|m|s))+", re.ASCII)
 _DURATION_PART: Final = re.compile(r"(\d+)(?:\.(\d{1,6}))?(h|ms|us|µs|m|s)", re.ASCII)
 
-_QUANTITY: Final = re.compile(r"([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)([eE][+-]?\d{1,2}|[numkMGTPE]|[KMGTPE]i)?", re.ASCII)
+QUANTITY: Final = re.compile(r"([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)([eE][+-]?\d{1,2}|[numkMGTPE]|[KMGTPE]i)?", re.ASCII)
 _SUFFIX: Final = {
     "n": Decimal("1e-9"),
     "u": Decimal("1e-6"),
@@ -54,7 +54,7 @@ def parse_duration(text: str) -> int:
     """
     if text == "0":
         return 0
-    if len(text) > 64 or not _DURATION.fullmatch(text):
+    if len(text) > 64 or not DURATION.fullmatch(text):
         msg = f"not a duration: {text[:40]!r}; write it like 5m30s, 250ms or 1h"
         raise ValueError(msg)
     total = 0
@@ -103,7 +103,7 @@ def seconds(us: int) -> float:
 def _quantity(text: str | int) -> Decimal:
     """The number; thousands of nodes write the same few quantities."""
     source = str(text)
-    match = _QUANTITY.fullmatch(source) if len(source) <= 40 else None
+    match = QUANTITY.fullmatch(source) if len(source) <= 40 else None
     if match is None:
         msg = f"not a quantity: {source[:40]!r}; write it like 500m, 4, 16Gi"
         raise ValueError(msg)

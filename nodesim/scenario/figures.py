@@ -19,8 +19,8 @@ DURATION_FORM: Final = "a duration such as 5m30s, 250ms or 1h"
 PERCENT_FORM: Final = "a percentage such as 1% or 0.5%"
 COMPARISON_FORM: Final = 'a comparison such as ">= 2", or a number'
 
-_PERCENT: Final = re.compile(r"([0-9]{1,6})(?:\.([0-9]{1,20}))?\s?%")
-_DECIMAL: Final = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,20}))?")
+PERCENT: Final = re.compile(r"([0-9]{1,6})(?:\.([0-9]{1,20}))?\s?%")
+DECIMAL: Final = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,20}))?")
 _COMPARISON: Final = re.compile(r"(<=|>=|==|!=|<|>)?\s*(\S.*)", re.DOTALL)
 
 
@@ -94,7 +94,7 @@ def percent_ppm(cursor: Cursor) -> int | None:
     source = written(cursor, PERCENT_FORM)
     if source is None:
         return None
-    match = _PERCENT.fullmatch(source)
+    match = PERCENT.fullmatch(source)
     if match is None:
         hint = "" if "%" in source else " with its %"
         cursor.fault(f"expected {PERCENT_FORM}{hint}, got {clip(source)}")
@@ -114,7 +114,7 @@ def decimal(cursor: Cursor, places: int, high: int, form: str) -> int | None:
     source = written(cursor, form)
     if source is None:
         return None
-    match = _DECIMAL.fullmatch(source)
+    match = DECIMAL.fullmatch(source)
     if match is None:
         cursor.fault(f"expected {form}, got {clip(source)}")
         return None
@@ -134,7 +134,7 @@ def comparison(cursor: Cursor, places: int = 0) -> Comparison | None:
     if source is None:
         return None
     match = _COMPARISON.fullmatch(source.strip())
-    number = _DECIMAL.fullmatch(match[2]) if match is not None else None
+    number = DECIMAL.fullmatch(match[2]) if match is not None else None
     if match is None or number is None:
         hint = "; equal is written ==" if source.strip().startswith("=") else ""
         cursor.fault(f"expected {COMPARISON_FORM}, got {clip(source)}{hint}")

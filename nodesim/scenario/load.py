@@ -41,6 +41,7 @@ DURATION_MAX_US: Final = 366 * 24 * HOUR
 
 SEED_MAX: Final = (1 << 63) - 1
 TOP_KEYS: Final = ("apiVersion", "kind", "metadata", "spec")
+METADATA_KEYS: Final = ("name", "description")
 SPEC_KEYS: Final = (
     *("seed", "duration", "profile", "startWithin", "realtimeSlack", "settings", "nodes", "manifests", "containers"),
     *("network", "steps", "expect"),
@@ -96,7 +97,7 @@ def _scenario(
         return None
     for key, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
         found.required(key, partial(choice, known=(expected,)), expected)
-    read_metadata = partial(fields, known=("name", "description"), form=_METADATA_FORM)
+    read_metadata = partial(fields, known=METADATA_KEYS, form=_METADATA_FORM)
     metadata = found.required("metadata", read_metadata, _METADATA_FORM)
     name = None if metadata is None else metadata.required("name", object_name, "a name such as partition-evicts")
     description = "" if metadata is None else metadata.optional("description", text, "")

@@ -34,8 +34,8 @@ from nodesim.scenario.yamltree import MapTree, ScalarTree
 REPLICAS_MAX: Final = 1_000_000
 PORT_MAX: Final = 65_535
 _PERCENTAGE: Final = re.compile(r"[0-9]{1,6}%")
-_VERSION: Final = re.compile(r"(?:[a-z0-9.-]+/)?v[0-9]+(?:(?:alpha|beta)[0-9]+)?")
-_KIND: Final = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
+VERSION_WORD: Final = re.compile(r"(?:[a-z0-9.-]+/)?v[0-9]+(?:(?:alpha|beta)[0-9]+)?")
+KIND_WORD: Final = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
 _DOCUMENT_FORM: Final = "a manifest with apiVersion, kind and metadata"
 
 
@@ -61,11 +61,11 @@ def check_document(cursor: Cursor) -> bool:
         return False
     version = found.required("apiVersion", text, "a version such as v1 or apps/v1")
     kind = found.required("kind", text, "a kind such as Pod")
-    if version is not None and not _VERSION.fullmatch(version):
+    if version is not None and not VERSION_WORD.fullmatch(version):
         found.cursor.fault(
             f"not an apiVersion: {clip(version)}; write it like v1 or apps/v1", found.key_mark("apiVersion")
         )
-    if kind is not None and not _KIND.fullmatch(kind):
+    if kind is not None and not KIND_WORD.fullmatch(kind):
         near = next((f", did you mean {known!r}?" for known in KINDS if known.lower() == kind.lower()), "")
         found.cursor.fault(f"not a kind: {clip(kind)}{near or '; write it like Pod'}", found.key_mark("kind"))
     named = found.required("metadata", _metadata, "metadata such as {name: web}")

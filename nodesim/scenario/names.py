@@ -18,14 +18,14 @@ EFFECTS: Final = (NO_SCHEDULE, PREFER_NO_SCHEDULE, NO_EXECUTE)
 TAINT_FORM: Final = 'a taint such as "dedicated=db:NoExecute"'
 LABELS_FORM: Final = "labels such as {app: web}"
 
-_LABEL_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
-_KEY_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?")
+LABEL_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+KEY_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _TAINT: Final = re.compile(r"([^=:\s]+)(?:=([^=:\s]*))?:([A-Za-z]+)")
 
 
 def is_subdomain(name: str) -> bool:
     """RFC 1123 subdomain: what most objects may be called."""
-    return 0 < len(name) <= 253 and all(_LABEL_NAME.fullmatch(part) for part in name.split("."))
+    return 0 < len(name) <= 253 and all(LABEL_NAME.fullmatch(part) for part in name.split("."))
 
 
 def is_qualified(key: str) -> bool:
@@ -33,7 +33,7 @@ def is_qualified(key: str) -> bool:
     prefix, slash, name = key.rpartition("/")
     if slash and not is_subdomain(prefix):
         return False
-    return len(name) <= 63 and _KEY_NAME.fullmatch(name) is not None
+    return len(name) <= 63 and KEY_NAME.fullmatch(name) is not None
 
 
 def object_name(cursor: Cursor) -> str | None:
@@ -48,7 +48,7 @@ def object_name(cursor: Cursor) -> str | None:
 def label_name(cursor: Cursor) -> str | None:
     """The name of a namespace or container."""
     name = text(cursor, "a name such as web")
-    if name is not None and (len(name) > 63 or not _LABEL_NAME.fullmatch(name)):
+    if name is not None and (len(name) > 63 or not LABEL_NAME.fullmatch(name)):
         cursor.fault(f"not a name: {clip(name)}; small letters, digits and '-', at most 63, such as web")
         return None
     return name
@@ -72,7 +72,7 @@ def _check_label(cursor: Cursor, key: str) -> None:
     if not is_qualified(key):
         cursor.fault(f"not a label's key: {clip(key)}; write it like app or example.com/team")
     word = text(cursor) or ""
-    if word and (len(word) > 63 or not _KEY_NAME.fullmatch(word)):
+    if word and (len(word) > 63 or not KEY_NAME.fullmatch(word)):
         cursor.fault(f"not a label's value: {clip(word)}; letters, digits, '-', '_' and '.', at most 63")
 
 

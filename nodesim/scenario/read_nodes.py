@@ -28,6 +28,7 @@ from nodesim.spec import NodeSpec
 NODES_MAX: Final = 100_000
 """More nodes than this are not run one by one."""
 
+TAINT_KEYS: Final = ("key", "value", "effect")
 NODE_KEYS: Final = ("name", "count", "labels", "taints", "capacity")
 DEFAULT_CAPACITY: Final = NodeSpec(name="default").capacity
 _CAPACITY_LOW: Final = {"cpu": 1, "memory": 1, "pods": 1}
@@ -93,7 +94,7 @@ def _taints(cursor: Cursor) -> tuple[dict[str, Any], ...]:
 
 
 def _taint_fields(cursor: Cursor) -> dict[str, Any] | None:
-    found = fields(cursor, ("key", "value", "effect"), TAINT_FORM)
+    found = fields(cursor, TAINT_KEYS, TAINT_FORM)
     if found is None:
         return None
     key = found.required("key", text, "a taint's key such as dedicated")

@@ -27,6 +27,7 @@ CONTAINER_LATER: Final = ("memory", "cpu", "disk", "probe")
 NETWORK_KEYS: Final = ("latency", "jitter", "links")
 LINK_VALUES: Final = ("latency", "jitter", "loss", "duplicate")
 LINK_KEYS: Final = ("from", "to", *LINK_VALUES)
+EXIT_KEYS: Final = ("after", "code")
 EXIT_CODE_MAX: Final = 255
 
 
@@ -97,7 +98,7 @@ def _stop_after(cursor: Cursor) -> int | None:
 def _exits(cursor: Cursor) -> tuple[tuple[int, int], ...]:
     exits = []
     for item in items(cursor, "a list of exits such as [{after: 30s, code: 1}]"):
-        found = fields(item, ("after", "code"), "an exit such as {after: 30s, code: 1}")
+        found = fields(item, EXIT_KEYS, "an exit such as {after: 30s, code: 1}")
         if found is None:
             continue
         after = found.required("after", duration, DURATION_FORM)

@@ -28,6 +28,9 @@ CLAIMS: Final[dict[str, tuple[str, ...]]] = {
     "invariant": (),
 }
 CLAIM_KEYS: Final = ("condition", "taint", "absent", "phase", "running", "ready", "count")
+POD_KEYS: Final = ("name", "namespace")
+PODS_KEYS: Final = ("labels", "namespace")
+EVENT_KEYS: Final = ("reason", "object")
 SUBJECT_KEYS: Final = (*WHO, *CLAIM_KEYS)
 SUBJECT_FORM: Final = "a subject such as {node: worker-1, condition: {Ready: Unknown}}"
 
@@ -143,7 +146,7 @@ def _conditions(cursor: Cursor) -> list[tuple[str, str]]:
 
 def _of_pods(found: Fields, cursor: Cursor, kind: str, claims: list[str]) -> list[Claim]:
     one = kind == "pod"
-    keys = ("name", "namespace") if one else ("labels", "namespace")
+    keys = POD_KEYS if one else PODS_KEYS
     form = "a pod such as {name: web}" if one else "pods such as {labels: {app: web}}"
     inner = fields(cursor, keys, form)
     if inner is None:
@@ -191,7 +194,7 @@ def _pods_claim(claim: str, cursor: Cursor) -> Subject | None:
 
 
 def _event(cursor: Cursor) -> list[Claim]:
-    found = fields(cursor, ("reason", "object"), "an event such as {reason: NodeNotReady, object: Node/worker-1}")
+    found = fields(cursor, EVENT_KEYS, "an event such as {reason: NodeNotReady, object: Node/worker-1}")
     if found is None:
         return []
     reason = found.required("reason", text, "a reason such as NodeNotReady")

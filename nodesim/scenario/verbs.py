@@ -158,7 +158,8 @@ def _grace(context: Context, found: Fields, arguments: dict[str, Any]) -> bool:
     return True
 
 
-def _taint(cursor: Cursor) -> dict[str, Any] | None:
+def read_taint(cursor: Cursor) -> dict[str, Any] | None:
+    """A taint as the documents have it."""
     given = taint(cursor)
     return None if given is None else taint_document(given)
 
@@ -177,7 +178,7 @@ _DUPLICATE: Final = (
     Argument("duplicate", "duplicate_ppm", percent_ppm, form="a percentage such as 1%"),
     _DIRECTION,
 )
-_TAINT: Final = (Argument("taint", "taint", _taint, form=TAINT_FORM), Argument("remove", "remove", boolean, False))
+_TAINT: Final = (Argument("taint", "taint", read_taint, form=TAINT_FORM), Argument("remove", "remove", boolean, False))
 _DELETE: Final = (
     Argument(
         "gracePeriodSeconds",
