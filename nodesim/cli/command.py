@@ -13,7 +13,10 @@ from collections.abc import Sequence
 import click
 
 from nodesim import __version__
+from nodesim.cli.diff import diff
+from nodesim.cli.explain import explain_command
 from nodesim.cli.run import run
+from nodesim.cli.schema import schema
 from nodesim.cli.validate import validate
 from nodesim.errors import ExitCode, NodesimError
 
@@ -33,8 +36,8 @@ def cli() -> None:
     """
 
 
-cli.add_command(run)
-cli.add_command(validate)
+for _command in (run, validate, schema, diff, explain_command):
+    cli.add_command(_command)
 
 
 def run_command(arguments: Sequence[str] | None = None) -> None:

@@ -7,7 +7,7 @@ was full) is readable up to there; anything else that is not a trace is a fault 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import attrs
@@ -21,13 +21,13 @@ _TYPE_NAMES: Final = {int: "an integer", str: "a string", dict: "an object"}
 
 
 class TraceError(NodesimError, ValueError):
-    """A file is not a trace; the text says in which line, and what is wrong with it."""
+    """A file is not a trace; the text says in which line (0: in none), and what is wrong with it."""
 
     exit_code = ExitCode.BAD_INPUT
 
     def __init__(self, name: str, line: int, fault: str) -> None:
         self.line = line
-        super().__init__(f"{name}:{line}: {fault}")
+        super().__init__(f"{name}:{line}: {fault}" if line else f"{name}: {fault}")
 
 
 @attrs.frozen
@@ -45,38 +45,64 @@ def read_trace(lines: Iterable[str | bytes], name: str = "trace") -> Trace:
     Raises:
         TraceError: the file is no trace, or a line of it is broken.
     """
-    header: dict[str, Any] | None = None
-    records: list[TraceRecord] = []
-    number = 0
-    broken: TraceError | None = None
-    for number, line in enumerate(lines, 1):
-        if broken is not None:
-            raise broken
+    reading = TraceReading(lines, name)
+    records = list(reading)
+    return Trace(reading.header, records, reading.complete)
+
+
+class TraceReading:
+    """A trace that is read record by record, of whatever length; the header is there at once.
+
+    Raises:
+        TraceError: the first line is no header, or (while iterating) a line is broken.
+    """
+
+    def __init__(self, lines: Iterable[str | bytes], name: str = "trace") -> None:
+        self.name = name
+        self.line = 0
+        """The line that was read last."""
+        self.torn: TraceError | None = None
+        """The last line is not whole; known when all was read."""
+        self._lines = iter(lines)
+        self._ended_us: int | None = None
+        self._last_us = 0
+        entry = self._next()
+        if entry is None:
+            raise self.torn or TraceError(name, 1, "empty; a trace begins with a header line")
+        self.header: Final = _header(entry, name)
+
+    def __iter__(self) -> Iterator[TraceRecord]:
+        before: TraceRecord | None = None
+        while (entry := self._next()) is not None:
+            before = _record(entry, self.name, self.line, before)
+            self._last_us = before.t_us
+            if before.kind == "RunEnded":
+                self._ended_us = before.t_us
+            yield before
+
+    @property
+    def complete(self) -> bool:
+        """After the last record: was the run over?  Others may write at the very instant of its end."""
+        return self.torn is None and self._ended_us is not None and self._ended_us == self._last_us
+
+    def _next(self) -> Any:
+        """What the next line says; None at the end of what can be read."""
+        line = next(self._lines, None)
+        if line is None:
+            return None
+        self.line += 1
         try:
             entry = _parse(line)
         except (ValueError, RecursionError) as fault:
-            broken = TraceError(name, number, f"not a line of a trace: {fault}")
-            if line[-1:] in ("\n", b"\n"):
-                raise broken from fault
+            broken = TraceError(self.name, self.line, f"not a line of a trace: {fault}")
             # Only the last line of a file may lack its newline: then the file was cut off there.
-            continue
-        if header is None:
-            header = _header(entry, name)
-        else:
-            records.append(_record(entry, name, number, records[-1] if records else None))
-    if header is None:
-        raise broken or TraceError(name, 1, "empty; a trace begins with a header line")
-    return Trace(header, records, broken is None and _ended(records))
-
-
-def _ended(records: list[TraceRecord]) -> bool:
-    """Others may write at the very instant at which the run ends, and stand after its record."""
-    for record in reversed(records):
-        if record.kind == "RunEnded":
-            return True
-        if record.t_us != records[-1].t_us:
-            break
-    return False
+            if line[-1:] in ("\n", b"\n") or next(self._lines, None) is not None:
+                raise broken from fault
+            self.torn = broken
+            return None
+        if entry is None:
+            raise TraceError(self.name, self.line, "not a line of a trace: null")
+        return entry
 
 
 def _parse(line: str | bytes) -> Any:

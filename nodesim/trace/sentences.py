@@ -129,6 +129,16 @@ def _late(fields: dict[str, Any]) -> str:
     return f"the run is late by {late}, more than its slack of {slack}"
 
 
+def _queued(fields: dict[str, Any]) -> str:
+    zone = f" in zone {fields['zone']}" if fields.get("zone") else ""
+    return f"waits{zone} for its taint {fields.get('taint', '')}:NoExecute"
+
+
+def _eviction(fields: dict[str, Any]) -> str:
+    due = f", due at {instant(int(fields['at_us']))}" if type(fields.get("at_us")) is int else ""
+    return f"eviction from {fields.get('node', '')} scheduled for {fields.get('taint', '')}{due}"
+
+
 _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "ObjectCreated": lambda fields: f"created{_by(fields)}",
     "ObjectModified": _modified,
@@ -155,6 +165,16 @@ _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "KindNotModelled": _not_modelled,
     "RunEnded": lambda fields: "the run ended",
     "NodeStatusUnknown": _status_unknown,
+    "NodeStatusPosted": lambda fields: f"status posted ({fields.get('why', '')})",
+    "TaintQueued": _queued,
+    "TaintSkipped": lambda fields: f"its turn for a NoExecute taint passed ({fields.get('why', '')})",
+    "TaintGranted": lambda fields: f"taint {fields.get('taint', '')}:NoExecute let through",
+    "EvictionScheduled": _eviction,
+    "EvictionCancelled": lambda fields: f"eviction cancelled ({fields.get('why', '')})",
+    "EvictionStarted": lambda fields: f"eviction from {fields.get('node', '')} begins ({fields.get('why', '')})",
+    "NodeChosen": lambda fields: f"{fields.get('node', '')} chosen of {fields.get('feasible', '')} that fit",
+    "PodUnschedulable": lambda fields: f"cannot be scheduled: {fields.get('message', '')}",
+    "ReplicasDiffer": lambda fields: f"{fields.get('want', '')} pods wanted, {fields.get('have', '')} there",
     "RunLate": _late,
     "RunCaughtUp": lambda fields: f"the run is in time again, it was late by up to {instant(int(fields['worst_us']))}",
 }
