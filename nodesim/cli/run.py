@@ -73,12 +73,13 @@ class _Wishes:
 @click.option("--realtime", type=float, metavar="SPEED", help="In real time, SPEED times as fast (1: as it is).")
 @click.option("--heartbeats", is_flag=True, help="Record lease renewals, too.")
 def run(files: tuple[Path, ...], **options: object) -> int:
-    r"""Run scenario FILES (or folders of them).
+    r"""Run scenario FILES (or folders of them), or `demo`, which comes with nodesim.
 
     Prints what happened, when and why, the ledger (how long belief and truth differed) and the verdict on each
     expectation.  Every fault of a file is named before anything runs.
 
     \b
+    nodesim run demo
     nodesim run scenarios/partition-evicts.yaml
     nodesim run scenarios --profile v1.24 --seeds 20 --json
     nodesim run scenarios/partition-evicts.yaml --realtime 60

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from nodesim.cli.files import scenario_files
 from nodesim.scenario.faults import FaultList, ScenarioError
@@ -19,10 +19,12 @@ from nodesim.scenario.schema_forms import TEXT, SchemaGap, form_of
 from nodesim.scenario.yamltree import parse_documents, plain_value
 from tests.scenario.test_load import EXAMPLE
 
+jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed: make .venv/.test")
+
 ROOT: Final = Path(__file__).parents[2]
 BROKEN: Final = sorted((ROOT / "tests" / "data" / "broken").glob("*.yaml"))
 SCHEMA: Final = scenario_schema()
-VALIDATOR: Final = Draft202012Validator(SCHEMA)
+VALIDATOR: Final = jsonschema.Draft202012Validator(SCHEMA)
 
 UNSEEN: Final = {
     # What rests on another part of the file, or on other files.
@@ -33,7 +35,7 @@ UNSEEN: Final = {
     *("manifest-is-itself", "manifest-missing-file", "manifest-twice"),
     *("link-between-nodes", "step-every-never-again", "step-every-too-often", "step-for-longer-than-every"),
     *("step-for-overlaps-percent", "step-for-overlaps", "step-for-past-the-end", "step-times-past-the-end"),
-    "step-touches-too-much",
+    *("step-touches-too-much", "step-until-before-at", "step-until-past-the-end"),
     # How long or how large something is that is written with a unit, and how many places count.
     *("duration-two-years", "start-within-day", "realtime-slack-hour", "link-loss-150", "node-half-pods"),
     *("node-zero-cpu", "setting-rate-fine", "expect-figure-too-fine"),
@@ -79,6 +81,7 @@ RICH: Final[dict[str, Any]] = {
             {"at": "2m", "latency": {"zone": "a", "latency": "5ms", "jitter": "1ms"}},
             {"at": "2m", "taint": {"nodes": ["db"], "taint": "x:NoExecute", "remove": True}},
             {"at": "2m", "label": {"nodes": ["db"], "set": {"team": "core"}, "remove": ["old"]}},
+            {"at": "2m", "power-off": {"percent": 30}, "for": "10s", "every": "1m", "times": 3},
             {"at": "3m", "delete": {"pod": {"name": "lonely"}, "gracePeriodSeconds": 0, "force": True}},
             {"at": "3m", "scale": {"replicaset": {"name": "web", "namespace": "shop"}, "replicas": 5}},
         ],
@@ -115,7 +118,7 @@ def said(value: Any) -> list[str]:
 
 def test_it_is_a_schema() -> None:
     """Of the dialect that it names, and printable."""
-    Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert json.loads(json.dumps(SCHEMA)) == SCHEMA
 
 
@@ -179,10 +182,13 @@ def _with(path: tuple[Any, ...], change: Any) -> Any:
 
 @pytest.mark.slow
 def test_the_schema_refuses_nothing_that_the_reader_takes(tmp_path: Path) -> None:
-    """For every change of the rich example that the schema refuses, the reader finds a fault as well."""
+    """For every change of the rich example that the schema refuses, the reader finds a fault as well.
+
+    Every fourth of some thousand changes; all of them take four times as long.
+    """
     path = tmp_path / "mutant.yaml"
     taken, refused = [], 0
-    for name, value in mutants(RICH):
+    for name, value in islice(mutants(RICH), 0, None, 4):
         if VALIDATOR.is_valid(value):
             continue
         refused += 1
@@ -193,7 +199,7 @@ def test_the_schema_refuses_nothing_that_the_reader_takes(tmp_path: Path) -> Non
             continue
         taken.append(name)
     assert taken == []
-    assert refused > 800
+    assert refused > 300
 
 
 def test_a_key_or_reader_without_a_form_is_no_schema() -> None:
