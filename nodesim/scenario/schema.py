@@ -125,7 +125,7 @@ def _spec_forms() -> dict[str, Form]:
         "profile": word(PROFILES),
         "startWithin": DURATION_TEXT,
         "realtimeSlack": POSITIVE_DURATION,
-        "settings": mapping(SETTING_NAMES, {name: form_of(setting_reader(name)) for name in SETTING_NAMES}),
+        "settings": _settings(),
         "nodes": listed(_node()),
         "manifests": listed(_manifest()),
         "containers": listed(_container()),
@@ -133,6 +133,10 @@ def _spec_forms() -> dict[str, Form]:
         "steps": listed(_step()),
         "expect": listed(_expectation()),
     }
+
+
+def _settings() -> Form:
+    return mapping(SETTING_NAMES, {name: form_of(setting_reader(name)) for name in SETTING_NAMES})
 
 
 def _node() -> Form:
@@ -352,7 +356,7 @@ def _expectation() -> Form:
         _refuses("ledger", [key for key in (*WHEN, "from", "until", "after") if key != "eventually"]),
         _refuses("invariant", [key for key in WHEN if key != "always"]),
     ]
-    forms = {**_subject_forms(), **timed, "after": after}
+    forms = {**_subject_forms(), **timed, "after": after, "settings": _settings()}
     return mapping(EXPECT_KEYS, forms, oneOf=_one_of(WHO), allOf=rules)
 
 
