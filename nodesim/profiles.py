@@ -65,6 +65,8 @@ class Profile:
     deletion_never_in_past: bool
     """From 1.33 a deletionTimestamp that a second delete moves does not lie before now (rest/delete.go
     `BeforeDelete`)."""
+    scaling_event_says_from: bool
+    """ScalingReplicaSet says `from 1 to 3` (recorded on 1.34); up to 1.25 `to 3`."""
     kubelet_version: str
     """nodeInfo.kubeletVersion."""
 
@@ -93,6 +95,7 @@ V1_24: Final = Profile(
     deletion_never_in_past=False,
     pod_ready_to_start_condition=False,
     crash_retry_at_expiry=False,
+    scaling_event_says_from=False,
     kubelet_version="v1.24.17",
 )
 V1_36: Final = Profile(
@@ -119,6 +122,7 @@ V1_36: Final = Profile(
     deletion_never_in_past=True,
     pod_ready_to_start_condition=True,
     crash_retry_at_expiry=True,
+    scaling_event_says_from=True,
     kubelet_version="v1.36.3",
 )
 PROFILES: Final = {profile.name: profile for profile in (V1_24, V1_36)}

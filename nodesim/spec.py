@@ -162,6 +162,7 @@ class Subject:
     * `running-count`: of the pods matching `labels`, how many have a running container (the nodes' truth)
     * `event`: `value` (reason), `object` (`Kind/name`, as in `Pod/lonely`, or "" for any); true from its first time on
     * `ledger`: `value` (dotted key of the ledger), `comparison` in thousandths of the key's unit
+    * `workload`: `object` (`Kind/namespace/name`), `condition` (a key of its summary), `value` or `comparison`
     * `invariant`: `value` (its name)
     """
 
@@ -176,6 +177,7 @@ class Subject:
         "running-count",
         "event",
         "ledger",
+        "workload",
         "invariant",
     ]
     node: str = ""

@@ -26,6 +26,9 @@ DURATION: Final = re.compile(r"(?:\d+(?:\.\d{1,6})?(?:h|ms|us|µs|m|s))+", re.AS
 _DURATION_PART: Final = re.compile(r"(\d+)(?:\.(\d{1,6}))?(h|ms|us|µs|m|s)", re.ASCII)
 
 QUANTITY: Final = re.compile(r"([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)([eE][+-]?\d{1,2}|[numkMGTPE]|[KMGTPE]i)?", re.ASCII)
+PERCENTAGE: Final = re.compile(r"[0-9]{1,9}%", re.ASCII)
+"""What Kubernetes takes where a number or a percentage may stand."""
+
 _SUFFIX: Final = {
     "n": Decimal("1e-9"),
     "u": Decimal("1e-6"),
@@ -125,3 +128,18 @@ def quantity_milli(text: str | int) -> int:
 def quantity_units(text: str | int) -> int:
     """A quantity in whole units, rounded up, as Kubernetes counts bytes and pods (`1Ki` -> 1024)."""
     return int(_quantity(text).to_integral_value(rounding=ROUND_CEILING))
+
+
+def scaled_value(amount: int | str, total: int, *, round_up: bool) -> int:
+    """A number, or a percentage (`25%`) of `total`.  Source: apimachinery pkg/util/intstr.
+
+    Raises:
+        ValueError: a text that is not a percentage.
+    """
+    if not isinstance(amount, str):
+        return amount
+    if PERCENTAGE.fullmatch(amount) is None:
+        msg = f"not a number or a percentage such as 25%: {amount!r:.40}"
+        raise ValueError(msg)
+    parts = int(amount[:-1]) * total
+    return -(-parts // 100) if round_up else parts // 100

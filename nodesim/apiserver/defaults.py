@@ -1,7 +1,7 @@
 """What does the server fill in where a manifest is silent?
 
 Only what something here reads or a person would miss.
-Sources: pkg/apis/core/v1/defaults.go `SetDefaults_PodSpec`, pkg/apis/apps/v1/defaults.go `SetDefaults_ReplicaSet`,
+Sources: pkg/apis/core/v1/defaults.go `SetDefaults_PodSpec`, pkg/apis/apps/v1/defaults.go,
 pkg/apis/core/v1/helper/qos/qos.go `ComputePodQOS`.
 """
 
@@ -35,6 +35,26 @@ def with_replica_set_defaults(replica_set: Document) -> Document:
     if spec.get("replicas") is not None:
         return replica_set
     return {**replica_set, "spec": {**spec, "replicas": 1}}
+
+
+def with_deployment_defaults(deployment: Document) -> Document:
+    """A Deployment with its strategy (a quarter more, a quarter less), history and deadline.
+
+    Source: `SetDefaults_Deployment`.
+    """
+    spec = deployment["spec"]
+    strategy = {**(spec.get("strategy") or {})}
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+    if strategy["type"] == "RollingUpdate":
+        rolling = strategy.get("rollingUpdate") or {}
+        strategy["rollingUpdate"] = {"maxUnavailable": "25%", "maxSurge": "25%"} | _given(rolling)
+    usual = {"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600}
+    return {**deployment, "spec": {**spec, **usual, **_given(spec), "strategy": strategy}}
+
+
+def _given(part: dict[str, Any]) -> dict[str, Any]:
+    return {name: item for name, item in part.items() if item is not None}
 
 
 def with_namespace_defaults(namespace: Document) -> Document:

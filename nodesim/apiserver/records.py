@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from nodesim.apiserver.registry import CLUSTER_KINDS, Resource
 from nodesim.apiserver.store import Change, Stored
+from nodesim.apiserver.workload_summary import workload_summary
 from nodesim.machine import Fields, Record
 from nodesim.objects import Document, controller_of, object_ref, parse_taint, shared
 
@@ -64,13 +65,6 @@ def summary(kind: str, document: Document) -> Fields:
                 "labels": labels,
                 "owner": owner_ref(metadata),
             }
-        case "ReplicaSet":
-            return {
-                "replicas": spec["replicas"],
-                "ready_replicas": status.get("readyReplicas") or 0,
-                "labels": labels,
-                "owner": owner_ref(metadata),
-            }
         case "EndpointSlice":
             endpoints = {
                 (each.get("targetRef") or {}).get("name", ""): _endpoint_state(each.get("conditions") or {})
@@ -86,7 +80,8 @@ def summary(kind: str, document: Document) -> Fields:
             }
             return {**counts, "labels": labels, "owner": owner_ref(metadata)}
         case _:
-            return {"labels": labels, "owner": owner_ref(metadata)}
+            counts = workload_summary(kind, metadata, spec, status)
+            return {**counts, "labels": labels, "owner": owner_ref(metadata)}
 
 
 def owner_ref(metadata: dict[str, Any]) -> str:

@@ -47,6 +47,7 @@ class Resource:
     has_generation: bool = False
     """metadata.generation begins at 1 and rises when deletion is asked for."""
     spec_raises_generation: bool = False
+    annotations_raise_generation: bool = False
     create_on_update: bool = False
     unconditional_update: bool = True
     """An update may leave out metadata.resourceVersion."""
@@ -161,6 +162,15 @@ RESOURCES: Final = (
         has_status=True,
         has_generation=True,
         spec_raises_generation=True,
+    ),
+    Resource(
+        plural="deployments",
+        kind="Deployment",
+        group="apps",
+        has_status=True,
+        has_generation=True,
+        spec_raises_generation=True,
+        annotations_raise_generation=True,
     ),
 )
 

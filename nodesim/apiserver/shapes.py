@@ -4,8 +4,8 @@ The server is the edge: what it lets in, machines read through views without fur
 controllers and this server read must have their types; all others may hold any JSON.  A null counts as absent.
 Source of the fields: api/core/v1, api/coordination/v1, api/apps/v1 types.go.
 
-A shape is a type, `QUANTITY`, a one-item list (a list of that), or a map of field -> shape; a field that ends in `!`
-must be there, and `*` stands for all fields.
+A shape is a type, `QUANTITY`, `NUMBER_OR_TEXT`, a one-item list (a list of that), or a map of field -> shape; a field
+that ends in `!` must be there, and `*` stands for all fields.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ Shape: TypeAlias = Any
 """Nested as the documents are, hence `Any`."""
 
 QUANTITY: Final = "quantity"
+NUMBER_OR_TEXT: Final = "number or text"
 
 _STRINGS: Final[Shape] = {"*": str}
 _QUANTITIES: Final[Shape] = {"*": QUANTITY}
@@ -40,6 +41,7 @@ _CONDITION: Final[Shape] = {
     "message": str,
     "lastHeartbeatTime": int,
     "lastTransitionTime": int,
+    "lastUpdateTime": int,
 }
 _CONTAINER: Final[Shape] = {
     "name!": str,
@@ -70,6 +72,7 @@ _POD_SPEC: Final[Shape] = {
     "overhead": _QUANTITIES,
     "tolerations": [{"key": str, "operator": str, "value": str, "effect": str, "tolerationSeconds": int}],
 }
+_TEMPLATE: Final[Shape] = {"metadata": _METADATA, "spec": _POD_SPEC}
 
 SHAPES: Final[dict[str, Shape]] = {
     "Node": {
@@ -155,9 +158,35 @@ SHAPES: Final[dict[str, Shape]] = {
             "replicas": int,
             "minReadySeconds": int,
             "selector": _SELECTOR,
-            "template": {"metadata": _METADATA, "spec": _POD_SPEC},
+            "template": _TEMPLATE,
         },
         "status": {"replicas": int, "readyReplicas": int, "availableReplicas": int, "conditions": [_CONDITION]},
+    },
+    "Deployment": {
+        "metadata!": _METADATA,
+        "spec!": {
+            "replicas": int,
+            "minReadySeconds": int,
+            "paused": bool,
+            "progressDeadlineSeconds": int,
+            "revisionHistoryLimit": int,
+            "selector": _SELECTOR,
+            "strategy": {
+                "type": str,
+                "rollingUpdate": {"maxSurge": NUMBER_OR_TEXT, "maxUnavailable": NUMBER_OR_TEXT},
+            },
+            "template": _TEMPLATE,
+        },
+        "status": {
+            "observedGeneration": int,
+            "replicas": int,
+            "updatedReplicas": int,
+            "readyReplicas": int,
+            "availableReplicas": int,
+            "unavailableReplicas": int,
+            "collisionCount": int,
+            "conditions": [_CONDITION],
+        },
     },
 }
 
@@ -190,6 +219,8 @@ def _fault(shape: Shape, found: Any, path: str) -> str | None:
         return None
     if shape is QUANTITY:
         return None if _is_quantity(found) else f"{path} must be a quantity like 500m or 16Gi"
+    if shape is NUMBER_OR_TEXT:
+        return None if type(found) is int or type(found) is str else f"{path} must be an integer or a string"
     return None if type(found) is shape else f"{path} must be {_NAMES[shape]}"
 
 

@@ -1,7 +1,7 @@
 """What becomes of a client's document before it is stored?
 
 Each kind has a strategy: what the server sets, what it keeps, which half of the object a request may write.
-Sources: pkg/registry/core/{node,pod,namespace}/strategy.go, pkg/registry/apps/replicaset/strategy.go
+Sources: pkg/registry/core/{node,pod,namespace}/strategy.go, pkg/registry/apps/{replicaset,deployment}/strategy.go
 (`PrepareForCreate`, `PrepareForUpdate`), apiserver pkg/registry/rest/{create,update}.go.
 """
 
@@ -12,6 +12,7 @@ from typing import Final
 from nodesim.apiserver.admission import with_default_tolerations, with_not_ready_taint
 from nodesim.apiserver.defaults import (
     qos_class,
+    with_deployment_defaults,
     with_namespace_defaults,
     with_pod_defaults,
     with_replica_set_defaults,
@@ -31,6 +32,9 @@ _SERVERS_OWN: Final = (
 )
 """Metadata that no update changes."""
 
+_WITH_STATUS: Final = {"Node": ("labels", "annotations"), "Deployment": ("annotations",)}
+"""Metadata that may be written together with the status."""
+
 
 def prepared_for_create(resource: Resource, document: Document, settings: Settings) -> Document:
     """A document that is about to become an object: server's fields dropped, status begun, defaults and admission."""
@@ -46,6 +50,8 @@ def prepared_for_create(resource: Resource, document: Document, settings: Settin
             return with_not_ready_taint(made)
         case "ReplicaSet":
             return {**with_replica_set_defaults(made), "status": {"replicas": 0}}
+        case "Deployment":
+            return {**with_deployment_defaults(made), "status": {}}
         case "Namespace":
             return {**with_namespace_defaults(made), "status": {"phase": "Active"}}
         case _:
@@ -66,29 +72,41 @@ def prepared_for_update(
             made = with_default_tolerations(with_pod_defaults(made), settings)
         case "ReplicaSet":
             made = with_replica_set_defaults(made)
+        case "Deployment":
+            made = with_deployment_defaults(made)
         case "Namespace":
             made = with_namespace_defaults(made)
         case _:
             pass
-    if resource.spec_raises_generation and made.get("spec") != old.get("spec"):
+    if _raises_generation(resource, old, made):
         metadata = made["metadata"]
         made["metadata"] = {**metadata, "generation": metadata.get("generation", 0) + 1}
     return made
 
 
+def _raises_generation(resource: Resource, old: Document, made: Document) -> bool:
+    if resource.annotations_raise_generation and made["metadata"].get("annotations") != old["metadata"].get(
+        "annotations"
+    ):
+        return True
+    return resource.spec_raises_generation and made.get("spec") != old.get("spec")
+
+
 def _status_update(resource: Resource, old: Document, document: Document) -> Document:
-    """Only the status; of a node also labels and annotations, which kubelets set with it."""
+    """Only the status; of a node also labels and annotations, which kubelets set with it, of a Deployment annotations.
+
+    (The Deployment controller writes the revision so: pkg/registry/apps/deployment/strategy.go.)
+    """
     made = _with_part(old, "status", document)
     if resource.rules == "Pod":
         qos = (old.get("status") or {}).get("qosClass")
         made["status"] = {**(made.get("status") or {}), "qosClass": qos}
-    elif resource.rules == "Node":
-        metadata = dict(old["metadata"])
-        for name in ("labels", "annotations"):
-            metadata.pop(name, None)
-            if document["metadata"].get(name) is not None:
-                metadata[name] = document["metadata"][name]
-        made["metadata"] = metadata
+    metadata = dict(old["metadata"])
+    for name in _WITH_STATUS.get(resource.rules, ()):
+        metadata.pop(name, None)
+        if document["metadata"].get(name) is not None:
+            metadata[name] = document["metadata"][name]
+    made["metadata"] = metadata
     return made
 
 

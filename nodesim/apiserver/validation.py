@@ -12,6 +12,7 @@ import re
 from typing import Any, Final
 
 from nodesim.apiserver.registry import Resource
+from nodesim.apiserver.validation_workloads import deployment_faults, not_negative
 from nodesim.objects import Document, selector_of
 
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -102,7 +103,9 @@ def _kind_faults(resource: Resource, document: Document) -> list[str]:
             wrong = seconds is not None and seconds <= 0
             return [f"spec.leaseDurationSeconds: Invalid value: {seconds}: must be greater than 0"] if wrong else []
         case "ReplicaSet":
-            return _replica_set_faults(spec)
+            return _workload_faults(spec)
+        case "Deployment":
+            return [*deployment_faults(spec), *_workload_faults(spec)]
         case _:
             return []
 
@@ -140,10 +143,9 @@ def _taint_faults(taints: list[dict[str, Any]]) -> list[str]:
     return faults
 
 
-def _replica_set_faults(spec: dict[str, Any]) -> list[str]:
-    faults = []
-    if (spec.get("replicas") or 0) < 0:
-        faults.append(f"spec.replicas: Invalid value: {spec['replicas']}: must be greater than or equal to 0")
+def _workload_faults(spec: dict[str, Any]) -> list[str]:
+    """What every workload with a selector and a template is asked for."""
+    faults = not_negative(spec, "replicas", "minReadySeconds")
     selector = spec.get("selector") or {}
     template = spec.get("template") or {}
     if not selector.get("matchLabels") and not selector.get("matchExpressions"):
@@ -155,6 +157,9 @@ def _replica_set_faults(spec: dict[str, Any]) -> list[str]:
         faults.append("spec.template.metadata.labels: Invalid value: `selector` does not match template `labels`")
     if not (template.get("spec") or {}).get("containers"):
         faults.append("spec.template.spec.containers: Required value")
+    policy = (template.get("spec") or {}).get("restartPolicy")
+    if policy in ("OnFailure", "Never"):
+        faults.append(f'spec.template.spec.restartPolicy: Unsupported value: "{policy}": supported values: "Always"')
     return faults + _pod_spec_faults(template.get("spec") or {}, "spec.template.spec")
 
 
@@ -168,7 +173,7 @@ def _changed_spec_faults(resource: Resource, old: dict[str, Any], new: dict[str,
                 for field in ("podCIDRs", "providerID")
                 if old.get(field) and new.get(field) != old[field]
             ]
-        case "ReplicaSet" if new.get("selector") != old.get("selector"):
+        case "ReplicaSet" | "Deployment" if new.get("selector") != old.get("selector"):
             return ["spec.selector: Invalid value: field is immutable"]
         case _:
             return []

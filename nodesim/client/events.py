@@ -6,9 +6,16 @@ Source: client-go tools/record `recordToSink`, tools/record/events_cache.go `eve
 
 from __future__ import annotations
 
+from typing import Final
+
 from nodesim.machine import Call
 from nodesim.messages import Create, Patch
 from nodesim.objects import encode_document, whole_second
+
+_API_VERSIONS: Final = dict.fromkeys(("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"), "apps/v1") | {
+    "Job": "batch/v1"
+}
+"""Of kinds that are not of the core group."""
 
 
 class EventRecorder:
@@ -34,7 +41,7 @@ class EventRecorder:
             return Call(tag, Patch("events", where, event_name, "", "strategic", encode_document(change)))
         event_name = f"{name}.{self.component}.{now_us:x}.{self._made:x}"
         self._known[key] = (event_name, where, 1)
-        about = {"kind": kind, "name": name, "apiVersion": "apps/v1" if kind == "ReplicaSet" else "v1"}
+        about = {"kind": kind, "name": name, "apiVersion": _API_VERSIONS.get(kind, "v1")}
         if namespace:
             about["namespace"] = namespace
         if uid:

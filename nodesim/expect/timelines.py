@@ -221,6 +221,19 @@ def _is_meant(object_: str, wanted: str) -> bool:
     return len(parts) == 3 and wanted == f"{parts[0]}/{parts[2]}"
 
 
+def _workload(subject: Subject, evidence: Evidence) -> Timeline:
+    key, comparison = subject.condition, subject.comparison
+
+    def look(state: State | None) -> tuple[bool, str]:
+        if state is None:
+            return False, f"there is no {subject.object}"
+        shown = state.get(key)
+        true = shown == subject.value if comparison is None else compare(int(shown or 0), comparison)
+        return true, f"{key} of {subject.object} is {shown if shown != '' else 'not set'}"
+
+    return _of_object(subject.object, evidence, look)
+
+
 def _invariant(subject: Subject, evidence: Evidence) -> Timeline:
     invariant = INVARIANTS[subject.value]
     holds = f"{subject.value} holds"
@@ -256,5 +269,6 @@ _MAKERS: Final[dict[str, Callable[[Subject, Evidence], Timeline]]] = {
     "count": _count,
     "running-count": _count,
     "event": _event,
+    "workload": _workload,
     "invariant": _invariant,
 }

@@ -13,6 +13,7 @@ import attrs
 
 from nodesim.client import WatchSpec
 from nodesim.controllers import podgc
+from nodesim.controllers.deployment import DeploymentController
 from nodesim.controllers.endpointslice import EndpointSliceController
 from nodesim.controllers.nodelifecycle import NodeLifecycleController
 from nodesim.controllers.podgc import PodGarbageCollector
@@ -68,6 +69,7 @@ COMPONENTS: Final[Mapping[str, Callable[[Making], WatchingProgram]]] = {
     "taint-eviction-controller": lambda making: TaintEvictionController(making.settings, making.profile),
     podgc.ACTOR: _pod_garbage_collector,
     "replicaset-controller": lambda making: ReplicaSetController(making.settings, making.profile),
+    "deployment-controller": lambda making: DeploymentController(making.settings, making.profile),
     "endpointslice-controller": lambda making: EndpointSliceController(making.settings, making.profile),
     "scheduler": lambda making: Scheduler(making.settings, making.profile, making.streams),
 }

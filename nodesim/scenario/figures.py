@@ -9,11 +9,11 @@ import re
 from typing import Final, cast
 
 from nodesim.scenario.faults import clip
-from nodesim.scenario.reading import Cursor, open_fields
+from nodesim.scenario.reading import Cursor, integer, open_fields
 from nodesim.scenario.yamlscalars import INT_MAX
 from nodesim.scenario.yamltree import ScalarTree
 from nodesim.spec import Comparison, Operator
-from nodesim.units import format_duration, parse_duration, quantity_milli, quantity_units
+from nodesim.units import PERCENTAGE, format_duration, parse_duration, quantity_milli, quantity_units
 
 DURATION_FORM: Final = "a duration such as 5m30s, 250ms or 1h"
 PERCENT_FORM: Final = "a percentage such as 1% or 0.5%"
@@ -158,3 +158,18 @@ def resources(cursor: Cursor, low_milli: dict[str, int] | None = None) -> dict[s
         if amount is not None:
             amounts[name] = amount
     return amounts
+
+
+def number_or_percentage(cursor: Cursor, high: int, percent_high: int = 100_000) -> int | str | None:
+    """A whole number, or a percentage, as Kubernetes takes them for maxSurge, minAvailable and their like."""
+    form = "a number such as 2 or a percentage such as 50%"
+    tree = cursor.tree
+    if type(tree) is not ScalarTree or type(tree.value) is not str:
+        return integer(cursor, 0, high, form)
+    if PERCENTAGE.fullmatch(tree.value) is None:
+        cursor.fault(f"expected {form}, got {clip(tree.value)}")
+        return None
+    if int(tree.value[:-1]) > percent_high:
+        cursor.fault(f"must be at most {percent_high}%, got {clip(tree.value)}")
+        return None
+    return tree.value

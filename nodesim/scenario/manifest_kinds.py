@@ -14,11 +14,10 @@ from functools import partial
 from typing import Final
 
 from nodesim.scenario.faults import clip
-from nodesim.scenario.figures import resources
+from nodesim.scenario.figures import number_or_percentage, resources
 from nodesim.scenario.manifest_pods import (
     check_annotations,
     check_pod,
-    check_pod_template,
     check_taints,
     list_part,
     lists_of_maps,
@@ -26,14 +25,13 @@ from nodesim.scenario.manifest_pods import (
     part,
     section,
 )
+from nodesim.scenario.manifest_workloads import REPLICAS_MAX, check_deployment, check_replica_set
 from nodesim.scenario.names import label_name, labels, object_name
 from nodesim.scenario.reading import Cursor, Fields, boolean, choice, integer, items, open_fields, text
 from nodesim.scenario.selectors import check_selector
 from nodesim.scenario.yamltree import MapTree, ScalarTree
 
-REPLICAS_MAX: Final = 1_000_000
 PORT_MAX: Final = 65_535
-_PERCENTAGE: Final = re.compile(r"[0-9]{1,6}%")
 VERSION_WORD: Final = re.compile(r"(?:[a-z0-9.-]+/)?v[0-9]+(?:(?:alpha|beta)[0-9]+)?")
 KIND_WORD: Final = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
 _DOCUMENT_FORM: Final = "a manifest with apiVersion, kind and metadata"
@@ -95,22 +93,6 @@ def _metadata(cursor: Cursor) -> bool | None:
     return None if name is None else True
 
 
-def _replica_set(found: Fields) -> None:
-    spec = found.required("spec", partial(open_fields, form="a spec"), "a spec with selector and template")
-    if spec is None:
-        return
-    part(spec, "replicas", partial(integer, low=0, high=REPLICAS_MAX))
-    selector = spec.required("selector", check_selector, "a selector such as {matchLabels: {app: web}}")
-    template = spec.required("template", partial(open_fields, form="a template"), "a template with metadata and spec")
-    if template is None:
-        return
-    own = check_pod_template(template)
-    if selector is not None and own is not None and not selector.matches(own):
-        where = spec.get("selector")
-        assert where is not None
-        where.fault("the selector does not match the template's labels; its pods would never be counted")
-
-
 def _node(found: Fields) -> None:
     spec = section(found, "spec")
     if spec is not None:
@@ -166,24 +148,16 @@ def _disruption_budget(found: Fields) -> None:
         return
     part(spec, "selector", check_selector)
     for key in ("minAvailable", "maxUnavailable"):
-        part(spec, key, _number_or_percentage)
+        part(spec, key, partial(number_or_percentage, high=REPLICAS_MAX))
     if "minAvailable" in spec and "maxUnavailable" in spec:
         spec.cursor.fault("minAvailable and maxUnavailable exclude each other; keep one")
     part(spec, "unhealthyPodEvictionPolicy", partial(choice, known=("IfHealthyBudget", "AlwaysAllow")))
 
 
-def _number_or_percentage(cursor: Cursor) -> int | str | None:
-    if type(cursor.tree) is ScalarTree and type(cursor.tree.value) is str:
-        if not _PERCENTAGE.fullmatch(cursor.tree.value):
-            cursor.fault(f"expected a number such as 2 or a percentage such as 50%, got {clip(cursor.tree.value)}")
-            return None
-        return cursor.tree.value
-    return integer(cursor, low=0, high=REPLICAS_MAX)
-
-
 KINDS: Final[dict[str, tuple[str, Callable[[Fields], None]]]] = {
     "Pod": ("v1", check_pod),
-    "ReplicaSet": ("apps/v1", _replica_set),
+    "ReplicaSet": ("apps/v1", check_replica_set),
+    "Deployment": ("apps/v1", check_deployment),
     "Namespace": ("v1", _namespace),
     "Node": ("v1", _node),
     "Lease": ("coordination.k8s.io/v1", _lease),

@@ -9,25 +9,27 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from nodesim.expect import INVARIANTS, LEDGER_KEYS
+from nodesim.scenario.claims import Claim, only
 from nodesim.scenario.faults import clip, suggestion
 from nodesim.scenario.figures import comparison
 from nodesim.scenario.names import LABELS_FORM, label_name, labels, object_name, taint
+from nodesim.scenario.read_workload import workload_claims
 from nodesim.scenario.reading import Cursor, Fields, boolean, fields, open_fields, text, unknown_key
 from nodesim.scenario.targets import Cluster, node_reference
-from nodesim.scenario.yamltree import Entry, MapTree, ScalarTree, Tree
+from nodesim.scenario.yamltree import Entry, MapTree, ScalarTree
 from nodesim.spec import Subject
-from nodesim.values import value
 
-WHO: Final = ("node", "pod", "pods", "event", "ledger", "invariant")
+WHO: Final = ("node", "pod", "pods", "workload", "event", "ledger", "invariant")
 CLAIMS: Final[dict[str, tuple[str, ...]]] = {
     "node": ("condition", "taint"),
     "pod": ("phase", "running", "ready"),
     "pods": ("ready", "count", "running"),
+    "workload": ("shows",),
     "event": (),
     "ledger": (),
     "invariant": (),
 }
-CLAIM_KEYS: Final = ("condition", "taint", "absent", "phase", "running", "ready", "count")
+CLAIM_KEYS: Final = ("condition", "taint", "absent", "phase", "running", "ready", "count", "shows")
 POD_KEYS: Final = ("name", "namespace")
 PODS_KEYS: Final = ("labels", "namespace")
 EVENT_KEYS: Final = ("reason", "object")
@@ -50,17 +52,6 @@ LEDGER_BY_NODE: Final = ("detection_seconds", "false_unknowns")
 LEDGER_PLAIN: Final = ("ghost_pod_seconds",)
 
 
-@value
-class Claim:
-    """A subject, and how its item differs from one that claims nothing else."""
-
-    subject: Subject
-    others: frozenset[str] = frozenset()
-    """Keys of the item that belong to its other claims."""
-    instead: dict[str, Tree] = {}
-    """Keys of the item that say several things, each with the part of its value that is meant."""
-
-
 def read_subjects(found: Fields, cluster: Cluster) -> list[Claim]:
     """The subjects of an item, none after a fault."""
     who = [key for key in WHO if key in found]
@@ -78,6 +69,8 @@ def read_subjects(found: Fields, cluster: Cluster) -> list[Claim]:
             return _of_node(found, node or "", claims)
         case "pod" | "pods":
             return _of_pods(found, cursor, kind, claims)
+        case "workload":
+            return workload_claims(found, cursor)
         case "event":
             return _event(cursor)
         case "ledger":
@@ -107,7 +100,7 @@ def _of_node(found: Fields, node: str, claims: list[str]) -> list[Claim]:
         others = taint_keys if "taint" in claims else frozenset()
         for kind, status in _conditions(cursor):
             subject = Subject(kind="condition", node=node, condition=kind, value=status)
-            made.append(Claim(subject, others, {"condition": _only(cursor, kind)}))
+            made.append(Claim(subject, others, {"condition": only(cursor, kind)}))
     if "taint" in claims:
         given = found.maybe("taint", taint)
         absent = found.optional("absent", boolean, False)
@@ -115,12 +108,6 @@ def _of_node(found: Fields, node: str, claims: list[str]) -> list[Claim]:
             others = frozenset({"condition"}) if "condition" in claims else frozenset()
             made.append(Claim(Subject(kind="taint", node=node, value=str(given), present=not absent), others))
     return made
-
-
-def _only(cursor: Cursor, key: str) -> Tree:
-    """A mapping with one of its entries."""
-    assert type(cursor.tree) is MapTree
-    return MapTree(cursor.tree.mark, {key: cursor.tree.entries[key]})
 
 
 def _conditions(cursor: Cursor) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from nodesim.expect import INVARIANTS, LEDGER_KEYS
+from nodesim.expect import INVARIANTS, LEDGER_KEYS, WORKLOAD_STATUS
 from nodesim.profiles import PROFILES, SETTING_NAMES
 from nodesim.scenario.load import (
     API_VERSION,
@@ -55,6 +55,7 @@ from nodesim.scenario.schema_forms import (
     LABEL_KEY,
     LABELS,
     NAME,
+    NAME_PATTERN,
     NAMESPACE,
     PERCENT,
     PERCENT_OF_NODES,
@@ -289,6 +290,17 @@ def _subject_forms() -> dict[str, Form]:
             "minProperties": 1,
             "propertyNames": pattern(rf"(?:{'|'.join(LEDGER_KEYS)})(?:\..+)?"),
             "additionalProperties": figure,
+        },
+        "workload": pattern(rf"(?:{'|'.join(WORKLOAD_STATUS)})(?:/{NAME_PATTERN}){{1,2}}"),
+        "shows": {
+            "type": "object",
+            "minProperties": 1,
+            "properties": {
+                key: TEXT if kind is str else WHOLE_COMPARISON
+                for shown in WORKLOAD_STATUS.values()
+                for key, kind in shown.items()
+            },
+            "additionalProperties": False,
         },
         "invariant": word(INVARIANTS),
         "condition": {

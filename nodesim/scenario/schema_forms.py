@@ -83,7 +83,8 @@ WHOLE_COMPARISON: Final = described(
 )
 QUANTITY_TEXT: Final = any_of({"type": "number", "minimum": 0}, pattern(QUANTITY))
 QUANTITIES: Final[Form] = {"type": "object", "additionalProperties": QUANTITY_TEXT}
-NAME: Final = at_most(pattern(rf"{_LABEL}(?:\.{_LABEL})*"), 253)
+NAME_PATTERN: Final = rf"{_LABEL}(?:\.{_LABEL})*"
+NAME: Final = at_most(pattern(NAME_PATTERN), 253)
 NAMESPACE: Final = at_most(pattern(names.LABEL_NAME), 63)
 LABEL_KEY: Final = pattern(rf"(?:{_LABEL}(?:\.{_LABEL})*/)?(?=.{{1,63}}$){_KEY}")
 LABELS: Final[Form] = {

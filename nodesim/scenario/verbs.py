@@ -33,12 +33,14 @@ MODES: Final = get_args(CutMode)
 OBJECTS: Final = {
     "pod": "pods",
     "replicaset": "replicasets",
+    "deployment": "deployments",
     "namespace": "namespaces",
     "node": "nodes",
     "lease": "leases",
 }
 """How a step names an object's kind, and its resource."""
 
+SCALABLE: Final = ("replicaset", "deployment")
 CLUSTER_SCOPED: Final = ("namespace", "node")
 GRACE_MAX: Final = 10 * 366 * 24 * 3600
 REPLICAS_MAX: Final = 1_000_000
@@ -219,8 +221,8 @@ VERBS: Final[Mapping[str, Verb]] = {
     "scale": Verb(
         whom="object",
         arguments=(_REPLICAS,),
-        objects=("replicaset",),
-        form="such as {replicaset: {name: web}, replicas: 5}",
+        objects=SCALABLE,
+        form="such as {deployment: {name: web}, replicas: 5}",
     ),
 }
 

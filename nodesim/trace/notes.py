@@ -29,6 +29,15 @@ _GHOST_TOLD_US: Final = 2 * SECOND
 _CAUSES_MAX: Final = 4
 """How far back the decision is looked for that made a node Unknown: an event may stand between it and the write."""
 _LINKS: Final = ("Cut", "Healed", "Held", "Released", "LossChanged")
+_ROLLOUT: Final = {
+    "NewReplicaSetCreated": "rollout begun",
+    "NewReplicaSetAvailable": "rollout complete",
+    "ProgressDeadlineExceeded": "rollout made no progress in time",
+    "ReplicaSetCreateError": "rollout cannot make its ReplicaSet",
+    "DeploymentPaused": "rollout paused",
+    "DeploymentResumed": "rollout resumed",
+}
+"""What the reasons of a Deployment's condition Progressing mean to a person."""
 _SWITCHES: Final = ("KubeletStarted", "KubeletStopped", "PoweredOn", "PoweredOff")
 
 
@@ -72,6 +81,8 @@ def notes_of(evidence: Evidence) -> list[Note]:
     known = {record.id: record for record in evidence.records}
     notes = list(_of_steps(evidence, begun_us, known))
     notes += _of_decisions(evidence, begun_us)
+    for deployment in evidence.belief.of_kind("Deployment"):
+        notes += _of_deployment(deployment, begun_us)
     for node in evidence.belief.of_kind("Node"):
         notes += _of_node(node, begun_us, known)
     for pod in evidence.belief.of_kind("Pod"):
@@ -191,6 +202,20 @@ def _why_ready(sight: Sight, known: dict[str, TraceRecord]) -> str:
         if record is not None and record.kind == "NodeStatusUnknown" and "silent_us" in record.fields:
             return f"silent for {instant(int(record.fields['silent_us']))}"
     return f"by {sight.by}" if sight.by else ""
+
+
+def _of_deployment(deployment: Incarnation, begun_us: int) -> Iterator[Note]:
+    """How its rollouts went; the first one, which makes its pods, is told by them."""
+    before: State = {}
+    for sight in deployment.sights:
+        state = sight.state
+        if state is None:
+            yield _note(deployment, sight, "object is gone", _JUDGED)
+            return
+        reason = state.get("progressing")
+        if reason != before.get("progressing") and sight.t_us >= begun_us and reason in _ROLLOUT:
+            yield Note(sight.t_us, deployment.object, _ROLLOUT[reason], str(reason), _ROLLOUT[reason], _JUDGED)
+        before = state
 
 
 def _of_pod(pod: Incarnation, begun_us: int) -> Iterator[Note]:

@@ -14,6 +14,14 @@ from nodesim.units import SECOND, format_duration
 _FIELDS_MAX = 160
 """A record's fields are cut there: a sentence is one line."""
 
+_SCALES: Final = {
+    "replicas": "{} replicas wanted",
+    "updated_replicas": "{} replicas updated",
+    "ready_replicas": "{} replicas ready",
+    "progressing": "progressing: {}",
+}
+"""What the summary of a workload says, by its keys."""
+
 
 def sentence(record: TraceRecord) -> str:
     """One line without the instant and the object, for example `Ready became Unknown (by node-controller)`."""
@@ -58,10 +66,9 @@ def changes_of(state: dict[str, Any]) -> list[str]:
             parts.append(f"{key} {state[key]}")
     if "ready" in state:
         parts.append("ready" if state["ready"] else "not ready")
-    if "replicas" in state:
-        parts.append(f"{state['replicas']} replicas wanted")
-    if "ready_replicas" in state:
-        parts.append(f"{state['ready_replicas']} replicas ready")
+    parts += [text.format(state[key]) for key, text in _SCALES.items() if state.get(key, "") != ""]
+    if "generation" in state and not parts:
+        parts.append("the spec changed")
     if "labels" in state and not parts:
         parts.append("labels changed")
     return parts
@@ -120,6 +127,11 @@ def _quarantined(fields: dict[str, Any]) -> str:
     return f"is missing, its pods are left alone until {instant(int(fields['until_us']))}"
 
 
+def _set_sized(fields: dict[str, Any]) -> str:
+    sizes = f"from {fields.get('from')} to {fields.get('to')}"
+    return f"ReplicaSet {fields.get('replica_set', '')} goes {sizes} ({fields.get('why', '')})"
+
+
 def _connection_lost(fields: dict[str, Any]) -> str:
     return f"connection {fields.get('connection', '')} lost ({fields.get('why', '')})"
 
@@ -175,6 +187,7 @@ _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "NodeChosen": lambda fields: f"{fields.get('node', '')} chosen of {fields.get('feasible', '')} that fit",
     "PodUnschedulable": lambda fields: f"cannot be scheduled: {fields.get('message', '')}",
     "ReplicasDiffer": lambda fields: f"{fields.get('want', '')} pods wanted, {fields.get('have', '')} there",
+    "ReplicaSetSized": _set_sized,
     "RunLate": _late,
     "RunCaughtUp": lambda fields: f"the run is in time again, it was late by up to {instant(int(fields['worst_us']))}",
 }

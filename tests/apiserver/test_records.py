@@ -10,6 +10,7 @@ from nodesim.machine import Record, Send
 from nodesim.messages import Done, WatchEvent
 from nodesim.units import SECOND
 from tests.apiserver.cluster import Cluster, lease, node, pod, put, replica_set
+from tests.controllers.workload.bench import workload
 
 
 def said(cluster: Cluster) -> list[tuple[str, str, dict[str, Any]]]:
@@ -97,6 +98,20 @@ def test_a_replica_sets_scale() -> None:
     cluster.update("replicasets", made, "status")
     fields = {"by": "operator", "verb": "update", "state": {"ready_replicas": 1}}
     assert said(cluster) == [("ObjectModified", "ReplicaSet/default/web", fields)]
+
+
+def test_a_deployments_rollout() -> None:
+    """Its replicas, those updated and ready, its generation, and the reason of Progressing."""
+    cluster = Cluster()
+    made = cluster.create("deployments", workload("Deployment"))
+    counts = {"replicas": 1, "updated_replicas": 0, "ready_replicas": 0, "generation": 1}
+    assert said(cluster)[0][2]["state"] == counts | {"progressing": "", "labels": {}, "owner": ""}
+    conditions = [{"type": "Available", "reason": "x"}, {"type": "Progressing", "reason": "NewReplicaSetAvailable"}]
+    made["status"] = {"replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "conditions": conditions}
+    cluster.update("deployments", made, "status")
+    state = {"updated_replicas": 1, "ready_replicas": 1, "progressing": "NewReplicaSetAvailable"}
+    fields = {"by": "operator", "verb": "update", "state": state}
+    assert said(cluster) == [("ObjectModified", "Deployment/default/web", fields)]
 
 
 def test_a_namespace_has_labels_and_owner() -> None:

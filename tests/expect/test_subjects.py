@@ -294,3 +294,22 @@ def test_violations_that_touch_leave_no_gap() -> None:
     script.end(100)
     subject = Subject(kind="invariant", value="at-most-one-per-identity")
     assert _changes(script, subject) == [(0, True), (20, False), (40, True)]
+
+
+def test_a_workload_shows_what_records_say_of_it() -> None:
+    """Numbers are compared, words must be the same; before it is there, and after it is gone, it shows nothing."""
+    script = Script()
+    deployment = "Deployment/default/web"
+    script.create(10, deployment, "u", replicas=2, ready_replicas=0, progressing="")
+    script.modify(20, deployment, "u", ready_replicas=2, progressing="NewReplicaSetAvailable")
+    script.gone(30, deployment, "u")
+    ready = Subject(kind="workload", object=deployment, condition="ready_replicas", comparison=comparison(">= 2"))
+    complete = Subject(kind="workload", object=deployment, condition="progressing", value="NewReplicaSetAvailable")
+    for subject in (ready, complete):
+        assert _changes(script, subject) == [(0, False), (20, True), (30, False)]
+    assert _said(script, complete) == [
+        "there is no Deployment/default/web",
+        "progressing of Deployment/default/web is not set",
+        "progressing of Deployment/default/web is NewReplicaSetAvailable",
+        "there is no Deployment/default/web",
+    ]

@@ -287,6 +287,12 @@ VERBS: tuple[tuple[str, tuple[str, ...], ObjectName | None, dict[str, object]], 
     ),
     ("label: {nodes: [db], set: {a: b}, remove: [c]}", ("db",), None, {"labels": {"a": "b", "c": None}}),
     (
+        "scale: {deployment: {name: web, namespace: shop}, replicas: 0}",
+        (),
+        ObjectName(resource="deployments", name="web", namespace="shop"),
+        {"replicas": 0},
+    ),
+    (
         "scale: {replicaset: {name: web}, replicas: 5}",
         (),
         ObjectName(resource="replicasets", name="web"),
@@ -344,6 +350,19 @@ SUBJECTS: tuple[tuple[str, Subject], ...] = (
         Subject(kind="event", value="NodeNotReady", object="Node/db"),
     ),
     ("event: {reason: Killing}", Subject(kind="event", value="Killing")),
+    (
+        "workload: Deployment/web, shows: {ready_replicas: '>= 2'}",
+        Subject(
+            kind="workload",
+            object="Deployment/default/web",
+            condition="ready_replicas",
+            comparison=Comparison(operator=">=", value=2),
+        ),
+    ),
+    (
+        "workload: Deployment/shop/web, shows: {progressing: DeploymentPaused}",
+        Subject(kind="workload", object="Deployment/shop/web", condition="progressing", value="DeploymentPaused"),
+    ),
 )
 
 

@@ -95,6 +95,7 @@ RICH: Final[dict[str, Any]] = {
             {"event": {"reason": "NodeNotReady", "object": "Node/db"}, "never": True, "until": "1m"},
             {"ledger": {"ghost_pod_seconds": "<= 400.5", "detection_seconds": {"db": "< 60"}}},
             {"invariant": "at-most-one-per-identity"},
+            {"workload": "Deployment/web", "shows": {"replicas": "== 3", "progressing": "x"}, "at": "1m"},
             {
                 "node": "db",
                 "condition": {"Ready": "True"},

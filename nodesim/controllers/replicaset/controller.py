@@ -18,7 +18,7 @@ from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
 from nodesim.controllers.replicaset.sync import ReplicaSetSync
 from nodesim.controllers.replicaset.views import ReplicaSetView, replica_set_view
-from nodesim.controllers.workload.caches import OwnedCache
+from nodesim.controllers.workload.caches import OwnedCache, keep
 from nodesim.controllers.workload.expectations import Expectations
 from nodesim.controllers.workload.observing import Observer
 from nodesim.controllers.workload.pods import ManagedPod, managed_pod_view
@@ -86,10 +86,7 @@ class ReplicaSetController:
     ) -> list[ProgramEffect]:
         """Source: `addRS`, `updateRS`, `deleteRS`: every change is worth a sync."""
         state = self._state
-        if new is None:
-            state.sets.pop(key, None)
-        else:
-            state.sets[key] = new
+        keep(state.sets, key, new)
         if old is not None and (new is None or new.uid != old.uid):
             # A successor of the same name starts clean.
             state.expectations.forget(key)

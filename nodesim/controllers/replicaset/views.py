@@ -35,6 +35,26 @@ class ReplicaSetView:
         return f"{self.namespace}/{self.name}"
 
     @property
+    def created_us(self) -> int:
+        """When it was made (us)."""
+        return self.document["metadata"].get("creationTimestamp") or 0
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its labels."""
+        return self.document["metadata"].get("labels") or {}
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """Its annotations."""
+        return self.document["metadata"].get("annotations") or {}
+
+    @property
+    def available_replicas(self) -> int:
+        """How many of its pods are available, as its controller saw them last."""
+        return self.status.get("availableReplicas") or 0
+
+    @property
     def parent(self) -> Parent:
         """Itself as an owner."""
         return Parent("apps/v1", "ReplicaSet", "replicasets", self.namespace, self.name, self.uid)

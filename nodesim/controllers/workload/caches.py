@@ -27,6 +27,15 @@ class Owned(Claimable, Protocol):
 
 
 Item = TypeVar("Item", bound=Owned)
+View = TypeVar("View")
+
+
+def keep(cache: dict[str, View], key: str, new: View | None) -> None:
+    """Take a change into a cache; None: it went."""
+    if new is None:
+        cache.pop(key, None)
+    else:
+        cache[key] = new
 
 
 class OwnedCache(Generic[Item]):

@@ -1,0 +1,34 @@
+"""What do records say of a workload?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodesim.machine import Fields
+
+
+def workload_summary(kind: str, metadata: dict[str, Any], spec: dict[str, Any], status: dict[str, Any]) -> Fields:
+    """What is wanted and what there is, as the workload's own controller counts it; {} for other kinds."""
+    match kind:
+        case "ReplicaSet":
+            return {"replicas": spec["replicas"], **_counts(status, "ready_replicas")}
+        case "Deployment":
+            progressing = [item for item in status.get("conditions") or () if item["type"] == "Progressing"]
+            return {
+                "replicas": spec["replicas"],
+                **_counts(status, "updated_replicas", "ready_replicas"),
+                "generation": metadata.get("generation") or 0,
+                "progressing": (progressing[0].get("reason") or "") if progressing else "",
+            }
+        case _:
+            return {}
+
+
+def _counts(status: dict[str, Any], *names: str) -> Fields:
+    """Numbers of a status, which spells `ready_replicas` as `readyReplicas`."""
+    return {name: status.get(_camel(name)) or 0 for name in names}
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)

@@ -1,0 +1,135 @@
+"""Which Deployments have to be synced, and when?
+
+Each change of a Deployment or of a ReplicaSet names the Deployments that it concerns; of pods only the end of the last
+one, and only for a Deployment with the strategy Recreate.  A rollout that stands still is looked at when its deadline
+is over.  A failed sync is tried again up to 15 times.
+Source: pkg/controller/deployment/deployment_controller.go.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from nodesim.client.events import EventRecorder
+from nodesim.client.watches import WatchSpec
+from nodesim.controllers.deployment.sync import DeploymentSync
+from nodesim.controllers.deployment.views import (
+    RECREATE,
+    DeploymentView,
+    PodOfSet,
+    deployment_view,
+    pod_of_set_view,
+)
+from nodesim.controllers.replicaset import ReplicaSetView, replica_set_view
+from nodesim.controllers.workload.caches import OwnedCache, keep
+from nodesim.controllers.workload.observing import Observer
+from nodesim.controllers.workload.queue import Backoff, SyncQueue
+from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Started, Synced, TimerFired
+from nodesim.profiles import Profile, Settings
+
+ACTOR: Final = "deployment-controller"
+_BACKOFF: Final = Backoff(tries_max=15)
+
+
+@attrs.define
+class _State:
+    """All that a restart loses."""
+
+    queue: SyncQueue
+    recorder: EventRecorder = attrs.field(factory=lambda: EventRecorder(ACTOR))
+    synced: dict[str, bool] = attrs.field(factory=lambda: {"deployments": False, "replicasets": False, "pods": False})
+    deployments: dict[str, DeploymentView] = attrs.field(factory=dict)
+    known: dict[str, ReplicaSetView] = attrs.field(factory=dict)
+    sets: OwnedCache[ReplicaSetView] = attrs.field(factory=OwnedCache)
+    pods: OwnedCache[PodOfSet] = attrs.field(factory=OwnedCache)
+
+    @property
+    def observer(self) -> Observer[DeploymentView]:
+        """Whom a ReplicaSet concerns."""
+        return Observer("Deployment", self.deployments)
+
+
+class DeploymentController:
+    """Keeps each Deployment's ReplicaSets at their sizes.  No option of `settings` concerns it."""
+
+    watches: tuple[WatchSpec, ...] = (
+        WatchSpec("deployments", deployment_view),
+        WatchSpec("replicasets", replica_set_view),
+        WatchSpec("pods", pod_of_set_view),
+    )
+
+    def __init__(self, settings: Settings, profile: Profile) -> None:
+        self._says_from = profile.scaling_event_says_from
+        self._state = _State(SyncQueue(self._begin, _BACKOFF))
+
+    def __repr__(self) -> str:
+        state = self._state
+        return f"<DeploymentController deployments={len(state.deployments)} running={state.queue.running}>"
+
+    def handle(self, event: ProgramEvent, now_us: int) -> list[ProgramEffect]:
+        """One event in, the orders that follow from it out."""
+        state = self._state
+        if isinstance(event, Changed):
+            return self._sync(self._concerned(event), now_us)
+        if isinstance(event, Answered):
+            return state.queue.answered(event, now_us)
+        if isinstance(event, TimerFired):
+            return state.queue.fired(event, now_us)
+        if isinstance(event, Synced):
+            if state.synced.get(event.resource, True):
+                return []
+            state.synced[event.resource] = True
+            return self._sync(sorted(state.deployments), now_us)
+        if isinstance(event, Started):
+            self._state = _State(SyncQueue(self._begin, _BACKOFF, syncs_made=state.queue.syncs_made))
+        return []
+
+    def _concerned(self, event: Changed) -> list[str]:
+        """Take a change into the caches; whose turn is it?"""
+        state = self._state
+        if event.resource == "deployments":
+            keep(state.deployments, event.key, event.new)
+            return [event.key]
+        if event.resource == "replicasets":
+            keep(state.known, event.key, event.new)
+            state.sets.replace(event.old, event.new)
+            return state.observer.seen(event.old, event.new)
+        state.pods.replace(event.old, event.new)
+        return self._last_pod_gone(event.old) if event.new is None and event.old is not None else []
+
+    def _last_pod_gone(self, pod: PodOfSet) -> list[str]:
+        """Source: `deletePod`."""
+        state = self._state
+        owner = pod.owner
+        if owner is None or owner.kind != "ReplicaSet":
+            return []
+        rs = state.known.get(f"{pod.namespace}/{owner.name}")
+        if rs is None or rs.uid != owner.uid:
+            return []
+        deployment = state.observer.owner_of(rs.namespace, rs.owner)
+        if deployment is None or deployment.strategy != RECREATE or any(self._pods_of(deployment).values()):
+            return []
+        return [deployment.key]
+
+    def _pods_of(self, deployment: DeploymentView) -> dict[str, list[PodOfSet]]:
+        """Its pods by the UID of their ReplicaSet.  Source: `getPodMapForDeployment`."""
+        state = self._state
+        return {
+            rs.uid: [pod for pod in state.pods.owned_by(rs.uid) if deployment.selector.matches(pod.labels)]
+            for rs in state.sets.candidates(deployment.parent)
+        }
+
+    def _sync(self, keys: list[str], now_us: int) -> list[ProgramEffect]:
+        state = self._state
+        return state.queue.add(keys, now_us) if all(state.synced.values()) else []
+
+    def _begin(self, key: str, now_us: int) -> DeploymentSync | None:
+        state = self._state
+        deployment = state.deployments.get(key)
+        if deployment is None or not deployment.selector.requirements:
+            return None
+        candidates = state.sets.candidates(deployment.parent)
+        pods = self._pods_of(deployment) if deployment.strategy == RECREATE else {}
+        return DeploymentSync(deployment, candidates, pods, state.known, state.recorder, self._says_from)

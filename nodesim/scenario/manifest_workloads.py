@@ -1,0 +1,98 @@
+"""Is a workload's manifest such that its controller can read it?
+
+Only the parts that nodesim reads; see `manifest_kinds`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from nodesim.scenario.figures import number_or_percentage
+from nodesim.scenario.manifest_pods import INT32_MAX, check_pod_template, part, section
+from nodesim.scenario.reading import Fields, boolean, choice, integer, open_fields, text
+from nodesim.scenario.selectors import check_selector
+from nodesim.scenario.yamltree import MapTree
+from nodesim.units import scaled_value
+
+REPLICAS_MAX: Final = 1_000_000
+
+_count = partial(integer, low=0, high=REPLICAS_MAX)
+_number = partial(integer, low=0, high=INT32_MAX)
+
+
+def check_replica_set(found: Fields) -> None:
+    """A ReplicaSet."""
+    _workload(found)
+
+
+def check_deployment(found: Fields) -> None:
+    """A Deployment."""
+    spec = _workload(found)
+    if spec is None:
+        return
+    part(spec, "paused", boolean)
+    part(spec, "revisionHistoryLimit", _number)
+    _above(spec, "progressDeadlineSeconds", "minReadySeconds")
+    strategy = section(spec, "strategy")
+    if strategy is None:
+        return
+    type_ = strategy.maybe("type", partial(choice, known=("RollingUpdate", "Recreate")))
+    rolling = section(strategy, "rollingUpdate")
+    if rolling is None:
+        return
+    if type_ == "Recreate":
+        rolling.cursor.fault("rollingUpdate means nothing with the type Recreate; leave it out")
+        return
+    surge = _amount_of(rolling, "maxSurge", 100_000)
+    unavailable = _amount_of(rolling, "maxUnavailable", 100)
+    if surge is None or unavailable is None:
+        return
+    if not (scaled_value(surge, 100, round_up=True) or scaled_value(unavailable, 100, round_up=True)):
+        rolling.cursor.fault("maxSurge and maxUnavailable are both 0; no pod could ever be replaced")
+
+
+def _workload(found: Fields) -> Fields | None:
+    """What all of them have: replicas, a selector and a template whose labels it matches."""
+    spec = found.required("spec", partial(open_fields, form="a spec"), "a spec with selector and template")
+    if spec is None:
+        return None
+    part(spec, "replicas", _count)
+    part(spec, "minReadySeconds", _number)
+    selector = spec.required("selector", check_selector, "a selector such as {matchLabels: {app: web}}")
+    template = spec.required("template", partial(open_fields, form="a template"), "a template with metadata and spec")
+    if template is None:
+        return spec
+    own = check_pod_template(template)
+    if selector is not None and own is not None and not selector.matches(own):
+        where = spec.get("selector")
+        assert where is not None
+        where.fault("the selector does not match the template's labels; its pods would never be counted")
+    pod = template.get("spec")
+    if pod is not None and type(pod.tree) is MapTree:
+        policy = Fields(pod, pod.tree).get("restartPolicy")
+        if policy is not None and getattr(policy.tree, "value", None) in ("OnFailure", "Never"):
+            policy.fault(f"pods of a {_kind(found)} are always started again; leave restartPolicy out")
+    return spec
+
+
+def _kind(found: Fields) -> str:
+    return found.maybe("kind", text) or "workload"
+
+
+def _amount_of(found: Fields, key: str, percent_max: int) -> int | str | None:
+    """A number, or a percentage of the replicas; None where it is absent, too."""
+    cursor = found.get(key)
+    return None if cursor is None or cursor.null else number_or_percentage(cursor, REPLICAS_MAX, percent_max)
+
+
+def _number_of(found: Fields, key: str) -> int | None:
+    """An optional number; null means absent, as in the API."""
+    cursor = found.get(key)
+    return None if cursor is None or cursor.null else _number(cursor)
+
+
+def _above(found: Fields, key: str, least: str) -> None:
+    number, floor = _number_of(found, key), _number_of(found, least) or 0
+    if number is not None and number <= floor:
+        found.cursor.fault(f"{key} must be more than {least} ({floor}), got {number}", found.key_mark(key))

@@ -1,0 +1,124 @@
+"""What the server fills in, allows and keeps of workloads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nodesim.messages import Patch
+from nodesim.objects import Document, encode_document
+from tests.apiserver.cluster import Cluster, post
+from tests.controllers.workload.bench import workload
+
+
+def test_a_deployment_gets_its_strategy_history_and_deadline() -> None:
+    """A quarter more and a quarter fewer, ten old ReplicaSets, ten minutes; Recreate has no rollingUpdate."""
+    cluster = Cluster()
+    made = cluster.create("deployments", {**workload("Deployment"), "status": {"replicas": 7}})
+    spec = made["spec"]
+    assert (spec["replicas"], spec["revisionHistoryLimit"], spec["progressDeadlineSeconds"]) == (1, 10, 600)
+    assert spec["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"},
+    }
+    assert (made["status"], made["metadata"]["generation"]) == ({}, 1)
+    other = workload("Deployment", "b", strategy={"type": "Recreate"}, replicas=0, progressDeadlineSeconds=None)
+    spec = cluster.create("deployments", other)["spec"]
+    assert (spec["strategy"], spec["replicas"], spec["progressDeadlineSeconds"]) == ({"type": "Recreate"}, 0, 600)
+    half = workload("Deployment", "c", strategy={"rollingUpdate": {"maxSurge": 0}})
+    rolling = cluster.create("deployments", half)["spec"]["strategy"]["rollingUpdate"]
+    assert rolling == {"maxUnavailable": "25%", "maxSurge": 0}
+
+
+def rolling(**amounts: Any) -> Document:
+    """A strategy with these amounts."""
+    return {"strategy": {"type": "RollingUpdate", "rollingUpdate": amounts}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"replicas": -1}, "spec.replicas: Invalid value: -1: must be greater than or equal to 0"),
+        ({"minReadySeconds": -1}, "spec.minReadySeconds: Invalid value: -1"),
+        ({"revisionHistoryLimit": -1}, "spec.revisionHistoryLimit: Invalid value: -1"),
+        ({"progressDeadlineSeconds": 0}, "must be greater than minReadySeconds"),
+        ({"progressDeadlineSeconds": -1}, "spec.progressDeadlineSeconds: Invalid value: -1: must be greater than or"),
+        ({"progressDeadlineSeconds": 10, "minReadySeconds": 10}, "must be greater than minReadySeconds"),
+        ({"strategy": {"type": "Sudden"}}, 'spec.strategy.type: Unsupported value: "Sudden"'),
+        ({"strategy": {"type": "Recreate", "rollingUpdate": {}}}, "may not be specified when strategy `type` is"),
+        (rolling(maxSurge=0, maxUnavailable=0), "may not be 0 when `maxSurge` is 0"),
+        (rolling(maxSurge="0%", maxUnavailable="0%"), "may not be 0 when `maxSurge` is 0"),
+        (rolling(maxSurge=-1), "spec.strategy.rollingUpdate.maxSurge: Invalid value: -1"),
+        (rolling(maxSurge="many"), 'spec.strategy.rollingUpdate.maxSurge: Invalid value: "many": a valid percent'),
+        (rolling(maxUnavailable="101%"), "must not be greater than 100%"),
+        ({"selector": {}}, "spec.selector: Required value"),
+        ({"selector": {"matchLabels": {"a": "b"}}}, "`selector` does not match template `labels`"),
+    ],
+)
+def test_a_deployment_that_is_not_allowed(spec: Document, message: str) -> None:
+    """422, the fault with its field first."""
+    cluster = Cluster()
+    failure = cluster.fails(post("deployments", workload("Deployment", **spec)))
+    assert (failure.code, failure.reason) == (422, "Invalid")
+    assert 'Deployment.apps "web" is invalid: ' in failure.message
+    assert message in failure.message
+    assert cluster.listed("deployments") == []
+
+
+@pytest.mark.parametrize("kind", ["ReplicaSet", "Deployment"])
+@pytest.mark.parametrize("policy", ["Never", "OnFailure"])
+def test_their_pods_are_always_started_again(kind: str, policy: str) -> None:
+    """Another restartPolicy is refused."""
+    document = workload(kind)
+    document["spec"]["template"]["spec"]["restartPolicy"] = policy
+    failure = Cluster().fails(post(f"{kind.lower()}s", document))
+    assert f'restartPolicy: Unsupported value: "{policy}": supported values: "Always"' in failure.message
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        (rolling(maxSurge=1.5), "spec.strategy.rollingUpdate.maxSurge must be an integer or a string"),
+        ({"paused": "yes"}, "spec.paused must be a boolean"),
+        ({"replicas": "3"}, "spec.replicas must be an integer"),
+        ({"strategy": []}, "spec.strategy must be a map"),
+    ],
+)
+def test_a_deployment_that_cannot_be_read(spec: Document, field: str) -> None:
+    """400, before any rule is asked."""
+    failure = Cluster().fails(post("deployments", workload("Deployment", **spec)))
+    assert (failure.code, failure.reason) == (400, "BadRequest")
+    assert field in failure.message
+
+
+def test_generation_follows_a_deployments_spec_and_annotations() -> None:
+    """Labels and status leave it; a status write may set annotations (the revision) and nothing else."""
+    cluster = Cluster()
+    cluster.create("deployments", workload("Deployment"))
+    generations = []
+    changes: list[tuple[Document, str]] = [
+        ({"metadata": {"labels": {"a": "b"}}}, ""),
+        ({"status": {"replicas": 1}, "metadata": {"annotations": {"r": "1"}, "labels": {"c": "d"}}}, "status"),
+        ({"metadata": {"annotations": {"team": "core"}}}, ""),
+        ({"spec": {"replicas": 4}}, ""),
+        ({"spec": {"replicas": 9}, "status": {"replicas": 2}}, "status"),
+    ]
+    for change, subresource in changes:
+        after = cluster.patch("deployments", "web", change, "default", subresource, "merge")
+        generations.append(after["metadata"]["generation"])
+    assert generations == [1, 1, 2, 3, 3]
+    assert (after["spec"]["replicas"], after["status"]) == (4, {"replicas": 2})
+    assert (after["metadata"]["annotations"], after["metadata"]["labels"]) == ({"r": "1", "team": "core"}, {"a": "b"})
+
+
+def test_a_selector_stays() -> None:
+    """It is immutable."""
+    cluster = Cluster()
+    document = workload("Deployment", labels={"app": "web", "b": "c"})
+    document["spec"]["selector"] = {"matchLabels": {"app": "web"}}
+    cluster.create("deployments", document)
+    change = encode_document({"spec": {"selector": {"matchLabels": {"app": None, "b": "c"}}}})
+    failure = cluster.fails(Patch("deployments", "default", "web", "", "strategic", change))
+    assert failure.code == 422
+    assert "spec.selector: Invalid value: field is immutable" in failure.message

@@ -1,0 +1,373 @@
+"""What a Deployment does, with the real API server and the real ReplicaSet controller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nodesim.controllers.deployment import DeploymentController
+from nodesim.controllers.replicaset import ReplicaSetController
+from nodesim.machine import Started
+from nodesim.messages import Create, Delete, Failure, Get, Update
+from nodesim.objects import Document, decode_document
+from nodesim.profiles import V1_24, V1_36, Profile, Settings
+from nodesim.units import MILLISECOND
+from tests.controllers.workload.bench import Bench, workload
+
+BROKEN = Failure(500, "InternalError", "it is broken")
+CONFLICT = Failure(409, "Conflict", "the object has been modified")
+
+
+def bench(profile: Profile = V1_36, *, pods: bool = True) -> Bench:
+    """A Deployment controller, and (with `pods`) a ReplicaSet controller."""
+    settings = Settings.of(profile)
+    programs: dict[str, Any] = {"deployment_controller": DeploymentController(settings, profile)}
+    if pods:
+        programs["replicaset_controller"] = ReplicaSetController(settings, profile)
+    return Bench(profile, **programs)
+
+
+def running(replicas: int = 3, profile: Profile = V1_36, **spec: Any) -> Bench:
+    """A Deployment `web` whose pods all run."""
+    cluster = bench(profile)
+    cluster.create(workload("Deployment", replicas=replicas, **spec))
+    settle(cluster)
+    cluster.requests.clear()
+    cluster.records.clear()
+    return cluster
+
+
+def settle(cluster: Bench, rounds: int = 12) -> None:
+    """Pods start and stop at once until nothing moves any more."""
+    for _ in range(rounds):
+        cluster.run(0.2)
+        cluster.start_all()
+        cluster.finish_all()
+    cluster.run(1)
+
+
+def image(cluster: Bench, name: str) -> None:
+    """A new template: `kubectl set image`."""
+    containers = [{"name": "c", "image": name}]
+    cluster.patch("deployments", "web", {"spec": {"template": {"spec": {"containers": containers}}}})
+
+
+def sizes(cluster: Bench) -> list[int]:
+    """The replicas of the ReplicaSets, oldest first."""
+    sets = sorted(cluster.listed("replicasets"), key=lambda item: item["metadata"]["creationTimestamp"])
+    return [item["spec"]["replicas"] for item in sets]
+
+
+def progressing(cluster: Bench) -> str:
+    """The reason of the condition Progressing."""
+    status: Document = cluster.get("deployments", "web")["status"]
+    return next(item["reason"] for item in status["conditions"] if item["type"] == "Progressing")
+
+
+def scalings(cluster: Bench) -> list[str]:
+    """The texts of the events, ReplicaSets by number in order of appearance."""
+    texts = [message for _, reason, message in cluster.events() if reason == "ScalingReplicaSet"]
+    known: dict[str, str] = {}
+    for text in texts:
+        word = next(word for word in text.split() if word.startswith("web-"))
+        known.setdefault(word, f"web-{len(known) + 1}")
+    return [text.replace(word, short) for text in texts for word, short in known.items() if word in text]
+
+
+def test_a_new_deployment_writes_what_was_recorded() -> None:
+    """POST of the ReplicaSet, event, status with NewReplicaSetCreated, a 409 against itself, then the real status."""
+    cluster = bench()
+    cluster.create(workload("Deployment", replicas=3))
+    settle(cluster)
+    assert scalings(cluster) == ["Scaled up replica set web-1 from 0 to 3"]
+    puts = [decode_document(put.document)["status"] for put in cluster.made(Update, "deployments")]
+    assert [len(status["conditions"]) for status in puts[:3]] == [1, 2, 2]
+    assert puts[1] == puts[2]
+    assert (puts[0].get("observedGeneration"), puts[1]["unavailableReplicas"]) == (None, 3)
+    made = cluster.get("deployments", "web")
+    assert made["metadata"]["annotations"] == {"deployment.kubernetes.io/revision": "1"}
+    assert made["metadata"]["generation"] == 1
+    assert {name: item for name, item in made["status"].items() if name != "conditions"} == {
+        "observedGeneration": 1,
+        "replicas": 3,
+        "updatedReplicas": 3,
+        "readyReplicas": 3,
+        "availableReplicas": 3,
+    }
+    assert progressing(cluster) == "NewReplicaSetAvailable"
+
+
+def test_the_replica_set_says_whose_it_is_and_how_large_it_may_be() -> None:
+    """Owner, hash, revision, desired and largest size, and the Deployment's own annotations."""
+    cluster = bench(pods=False)
+    document = workload("Deployment", replicas=4, minReadySeconds=5)
+    document["metadata"]["annotations"] = {"team": "core"}
+    cluster.create(document)
+    cluster.run(1)
+    (rs,) = cluster.listed("replicasets")
+    assert rs["metadata"]["annotations"] == {
+        "team": "core",
+        "deployment.kubernetes.io/revision": "1",
+        "deployment.kubernetes.io/desired-replicas": "4",
+        "deployment.kubernetes.io/max-replicas": "5",
+    }
+    assert (rs["metadata"]["ownerReferences"][0]["kind"], rs["spec"]["minReadySeconds"]) == ("Deployment", 5)
+
+
+@pytest.mark.parametrize(
+    ("profile", "first"),
+    [(V1_36, "Scaled up replica set web-1 from 0 to 1"), (V1_24, "Scaled up replica set web-1 to 1")],
+    ids=["v1.36", "v1.24"],
+)
+def test_a_rolling_update_goes_by_surge_and_availability(profile: Profile, first: str) -> None:
+    """Of four, one more and one fewer: never fewer than three ready, never more than five that are not to go."""
+    cluster = running(4, profile)
+    image(cluster, "b")
+    for _ in range(40):
+        cluster.run(0.003)
+        pods = cluster.listed("pods")
+        living = [pod for pod in pods if pod["metadata"].get("deletionTimestamp") is None]
+        ready = [pod for pod in living if pod["status"]["phase"] == "Running"]
+        assert len(ready) >= 3
+        assert len(living) <= 5
+        cluster.start_all()
+        cluster.finish_all()
+    settle(cluster)
+    assert sizes(cluster) == [0, 4]
+    assert scalings(cluster)[0] == first
+    assert progressing(cluster) == "NewReplicaSetAvailable"
+    assert cluster.get("deployments", "web")["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "2"
+    assert {fields["why"] for fields in cluster.told("ReplicaSetSized")} == {"created", "surge", "available"}
+
+
+def test_a_return_to_an_old_template_uses_its_replica_set_again() -> None:
+    """No third ReplicaSet; the first gets the highest revision, and remembers its former one."""
+    cluster = running(2)
+    image(cluster, "b")
+    settle(cluster)
+    image(cluster, "a")
+    settle(cluster)
+    assert sizes(cluster) == [2, 0]
+    notes = [
+        {key.rpartition("/")[2]: item for key, item in rs["metadata"]["annotations"].items()}
+        for rs in cluster.listed("replicasets")
+    ]
+    assert sorted((note["revision"], note.get("revision-history", "")) for note in notes) == [("2", ""), ("3", "1")]
+
+
+def test_unhealthy_old_pods_go_first() -> None:
+    """A broken update is replaced by a good one: pods that never became ready make room at once."""
+    cluster = running(4)
+    image(cluster, "broken")
+    cluster.run(1)
+    assert sizes(cluster) == [3, 2]
+    image(cluster, "c")
+    cluster.run(1)
+    reasons = [fields["why"] for fields in cluster.told("ReplicaSetSized")]
+    assert "unhealthy" in reasons
+    settle(cluster)
+    assert sorted(sizes(cluster)) == [0, 0, 4]
+
+
+def test_recreate_waits_for_the_last_old_pod_to_be_gone() -> None:
+    """A Terminating pod still counts: the new ReplicaSet is made only when its object is gone."""
+    cluster = running(2, strategy={"type": "Recreate"})
+    image(cluster, "b")
+    cluster.run(5)
+    assert sizes(cluster) == [0]
+    assert len(cluster.names()) == 2
+    cluster.finish(cluster.names()[0])
+    cluster.run(5)
+    assert sizes(cluster) == [0]
+    cluster.finish(cluster.names()[0])
+    settle(cluster)
+    assert sizes(cluster) == [0, 2]
+    assert scalings(cluster) == ["Scaled down replica set web-1 from 2 to 0", "Scaled up replica set web-2 from 0 to 2"]
+
+
+def test_scaling_is_no_rollout() -> None:
+    """The one ReplicaSet follows, its annotations too; Progressing stays as it is."""
+    cluster = running(2)
+    cluster.patch("deployments", "web", {"spec": {"replicas": 5}})
+    settle(cluster)
+    assert sizes(cluster) == [5]
+    assert scalings(cluster) == ["Scaled up replica set web-1 from 2 to 5"]
+    (rs,) = cluster.listed("replicasets")
+    assert rs["metadata"]["annotations"]["deployment.kubernetes.io/max-replicas"] == "7"
+    assert progressing(cluster) == "NewReplicaSetAvailable"
+
+
+def test_scaling_in_the_middle_of_a_rollout_is_shared_out() -> None:
+    """3 old and 2 new of 4 and one more become, for 8 and two more, 6 and 4; then the rollout goes on."""
+    cluster = running(4)
+    image(cluster, "b")
+    cluster.run(1)
+    assert sizes(cluster) == [3, 2]
+    cluster.patch("deployments", "web", {"spec": {"replicas": 8}})
+    cluster.run(0.05)
+    shares = [(f["from"], f["to"]) for f in cluster.told("ReplicaSetSized") if f["why"] == "share"]
+    assert shares == [(3, 6), (2, 4)]
+    settle(cluster, 20)
+    assert sizes(cluster) == [0, 8]
+
+
+def test_a_paused_deployment_scales_but_does_not_roll() -> None:
+    """Progressing is Unknown and nothing times out; after the end of the pause the rollout begins."""
+    cluster = running(2)
+    cluster.patch("deployments", "web", {"spec": {"paused": True}})
+    cluster.run(1)
+    image(cluster, "b")
+    cluster.patch("deployments", "web", {"spec": {"replicas": 3}})
+    settle(cluster)
+    assert sizes(cluster) == [3]
+    assert progressing(cluster) == "DeploymentPaused"
+    cluster.patch("deployments", "web", {"spec": {"paused": False}})
+    cluster.run(0.02)
+    assert "DeploymentResumed" in str([decode_document(put.document) for put in cluster.made(Update, "deployments")])
+    settle(cluster)
+    assert sizes(cluster) == [0, 3]
+
+
+def test_a_rollout_without_progress_times_out_and_a_late_one_recovers() -> None:
+    """ProgressDeadlineExceeded one second after the deadline, counted from the last progress, without any event."""
+    cluster = running(1, progressDeadlineSeconds=60)
+    image(cluster, "broken")
+    cluster.run(59)
+    assert progressing(cluster) in ("ReplicaSetUpdated", "NewReplicaSetCreated")
+    cluster.run(4)
+    assert progressing(cluster) == "ProgressDeadlineExceeded"
+    assert sizes(cluster) == [1, 1]
+    settle(cluster)
+    assert progressing(cluster) == "NewReplicaSetAvailable"
+
+
+def test_old_replica_sets_are_kept_up_to_the_limit() -> None:
+    """revisionHistoryLimit: of three old ones two stay, the oldest goes once the rollout is complete."""
+    cluster = running(1, revisionHistoryLimit=2)
+    for name in ("b", "c", "d"):
+        cluster.run(2)
+        image(cluster, name)
+        settle(cluster)
+    assert len(cluster.listed("replicasets")) == 3
+    assert len(cluster.made(Delete, "replicasets")) == 1
+
+
+def test_an_orphan_that_matches_is_adopted() -> None:
+    """It becomes an old ReplicaSet of the Deployment and is scaled down; one with other labels is left alone."""
+    cluster = running(1)
+    orphan = workload("ReplicaSet", "stray", {"app": "web", "x": "y"}, replicas=1)
+    orphan["metadata"]["labels"] = {"app": "web"}
+    cluster.create(orphan)
+    cluster.create(workload("ReplicaSet", "other", replicas=0))
+    settle(cluster)
+    adopted = cluster.get("replicasets", "stray")
+    assert adopted["metadata"]["ownerReferences"][0]["name"] == "web"
+    assert adopted["spec"]["replicas"] == 0
+    assert "ownerReferences" not in cluster.get("replicasets", "other")["metadata"]
+
+
+def test_a_replica_set_that_no_longer_matches_is_released() -> None:
+    """Another one takes its place."""
+    cluster = running(1)
+    (name,) = cluster.names("replicasets")
+    cluster.patch("replicasets", name, {"metadata": {"labels": {"app": "else"}}})
+    cluster.run(0.004)
+    assert not cluster.get("replicasets", name)["metadata"].get("ownerReferences")
+
+
+def test_another_with_the_same_name_is_a_collision() -> None:
+    """The count of collisions rises, and the next try makes another name."""
+    cluster = running(1)
+    name = cluster.names("replicasets")[0]
+    document = workload("ReplicaSet", "other", replicas=0)
+    document["metadata"]["name"] = name
+    cluster.delete("replicasets", name)
+    cluster.create(document)
+    cluster.run(1)
+    assert cluster.get("deployments", "web")["status"]["collisionCount"] == 1
+    assert len([made for made in cluster.names("replicasets") if made != name]) == 1
+
+
+def test_its_own_replica_set_that_the_cache_did_not_show_is_taken() -> None:
+    """A create that meets AlreadyExists (a stale cache) is no collision once the cache has it."""
+    cluster = bench(pods=False)
+    cluster.refused.append((Create, "replicasets", Failure(409, "AlreadyExists", "already exists")))
+    cluster.create(workload("Deployment", replicas=1))
+    cluster.run(1)
+    assert len(cluster.names("replicasets")) == 1
+    assert cluster.get("deployments", "web")["status"].get("collisionCount") is None
+
+
+def test_a_refused_replica_set_is_told_and_tried_again() -> None:
+    """Event and condition ReplicaSetCreateError; the condition's own write wakes the next try, which succeeds."""
+    cluster = bench(pods=False)
+    cluster.refused.append((Create, "replicasets", BROKEN))
+    cluster.create(workload("Deployment", replicas=1))
+    cluster.run(1)
+    warning, *others = [
+        event for event in cluster.events() if event[1] in ("ReplicaSetCreateError", "ScalingReplicaSet")
+    ]
+    assert warning[:2] == ("Warning", "ReplicaSetCreateError")
+    assert warning[2].endswith("it is broken")
+    assert [event[1] for event in others] == ["ScalingReplicaSet"]
+    first, second = [
+        at for at, _, request in cluster.requests if type(request) is Create and request.resource == "replicasets"
+    ]
+    assert second - first == 4 * MILLISECOND
+
+
+def test_a_failed_shrink_is_no_failed_sync() -> None:
+    """A conflict while an old ReplicaSet shrinks is swallowed, as in Kubernetes; the next event carries on."""
+    cluster = running(4)
+    image(cluster, "b")
+    cluster.run(0.005)
+    cluster.refused.append((Update, "replicasets", CONFLICT))
+    settle(cluster)
+    assert sizes(cluster) == [0, 4]
+
+
+def test_after_fifteen_failures_it_waits_for_the_next_change() -> None:
+    """The pauses double from 5 ms; then nothing more is tried until something changes."""
+    cluster = bench(pods=False)
+    cluster.refused += [(Create, "replicasets", BROKEN)] * 40
+    cluster.create(workload("Deployment", replicas=1, progressDeadlineSeconds=2**31 - 1))
+    cluster.run(600)
+    assert len(cluster.made(Create, "replicasets")) == 16
+    cluster.refused.clear()
+    cluster.patch("deployments", "web", {"metadata": {"labels": {"x": "y"}}})
+    cluster.run(1)
+    assert len(cluster.names("replicasets")) == 1
+
+
+def test_a_deployment_that_is_being_deleted_writes_its_status_only() -> None:
+    """A finalizer holds it: nothing is scaled or adopted any more."""
+    cluster = running(2)
+    cluster.patch("deployments", "web", {"metadata": {"finalizers": ["example.com/hold"]}})
+    cluster.delete("deployments", "web")
+    image(cluster, "b")
+    cluster.patch("deployments", "web", {"spec": {"replicas": 4}})
+    settle(cluster)
+    assert sizes(cluster) == [2]
+    assert cluster.get("deployments", "web")["status"]["observedGeneration"] == 4
+
+
+def test_a_restarted_controller_finds_everything_as_it_was() -> None:
+    """It lists anew and writes nothing."""
+    cluster = running(2)
+    controller = cluster.machines["deployment-controller"]
+    controller.program.handle(Started(), cluster.now_us)
+    assert "deployments=0" in repr(controller.program)
+    cluster.run(1)
+    assert cluster.made(Update, "deployments") == []
+
+
+def test_a_deployment_that_is_gone_is_forgotten() -> None:
+    """Its ReplicaSets are the garbage collector's; the controller asks for nothing more."""
+    cluster = running(1)
+    cluster.delete("deployments", "web")
+    name = cluster.names("replicasets")[0]
+    cluster.patch("replicasets", name, {"metadata": {"annotations": {"x": "y"}}})
+    cluster.run(5)
+    assert [type(request) for _, by, request in cluster.requests if by == "deployment-controller"] == []
+    assert isinstance(cluster.do(Get("deployments", "default", "web")), Failure)
