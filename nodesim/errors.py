@@ -22,7 +22,7 @@ class ExitCode(enum.IntEnum):
     UNDECIDED = 3
     """The run ended before a window of an expectation did."""
     NOT_RUN = 4
-    """The run could not be made: port taken, peer lost, disk full."""
+    """The run could not be made or finished: port taken, peer lost, disk full, a user's actor raised."""
     BUG = 70
     """A bug in nodesim."""
     INTERRUPTED = 130

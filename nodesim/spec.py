@@ -27,6 +27,10 @@ StepVerb: TypeAlias = Literal[
     "latency",
     "loss",
     "duplicate",
+    "crash",
+    "stop",
+    "start",
+    "lag",
     "kill-kubelet",
     "start-kubelet",
     "power-off",
@@ -123,6 +127,10 @@ class Step:
     * delete: `grace_seconds` (int or None), `force` (bool)
     * taint: `taint` (document form), `remove` (bool); label: `labels` ({key: value or None to remove})
     * scale: `replicas` (int)
+    * crash: `count` (0: at once; else at the count-th call that matches), `call_verb`, `call_resource` ("": any),
+      `before` (that call leaves or not), `restart_after_us` (int or None); lag: `by_us`
+
+    `component` is set instead of `nodes` for crash, stop, start, lag, and for cut and heal of one component.
     """
 
     at_us: int
@@ -133,6 +141,7 @@ class Step:
     percent_ppm: int | None = None
     """Only this part of `nodes` is meant (per million); the plan of a run says which."""
     object: ObjectName | None = None
+    component: str = ""
     arguments: dict[str, Any] = attrs.Factory(dict)
     for_us: int = 0
     """After this time the step is undone; 0: it is not."""
@@ -223,6 +232,17 @@ class Expectation:
 
 
 @attrs.frozen(kw_only=True)
+class ActorSpec:
+    """An actor of the user's: `run` is `package.module:function`, `node` where it sits ("": the control plane)."""
+
+    name: str
+    run: str = ""
+    node: str = ""
+    path: str = ""
+    line: int = 0
+
+
+@attrs.frozen(kw_only=True)
 class Scenario:
     """A whole scenario file."""
 
@@ -244,5 +264,6 @@ class Scenario:
     manifests: tuple[Document, ...] = ()
     containers: tuple[ContainerRule, ...] = ()
     network: NetworkSpec = attrs.Factory(NetworkSpec)
+    actors: tuple[ActorSpec, ...] = ()
     steps: tuple[Step, ...] = ()
     expect: tuple[Expectation, ...] = ()

@@ -78,12 +78,13 @@ class Api:
             raise ValueError(msg)
         self._check(f"sleeping for {seconds:g} s")
         await self._guest.sleep_until(self.now_us + round(seconds * SECOND))
+        self._check(f"sleeping for {seconds:g} s")
 
     def random(self) -> float:
         """A number in [0, 1) that depends on the run's seed, the actor's name and how many were drawn before."""
         return (self._guest.stream.draw() >> 11) / (1 << 53)
 
-    def record(self, kind: str, object: str = "", **fields: Any) -> None:  # noqa: A002 - the word that records use
+    def record(self, kind: str, object: str = "", /, **fields: Any) -> None:  # noqa: A002 - the word that records use
         """Write a record of this actor's into the trace.
 
         `object` is `Kind/name` or `Kind/namespace/name`; fields are JSON values without floats.

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import trio
 
+from nodesim.actors.problems import ProcessEnded
 from nodesim.actors.waiter import Waiter
 from nodesim.actors.watch import Watch
 from nodesim.client import Observe, Unobserve, WatchSpec
@@ -152,6 +153,9 @@ class Guest:
         with trio.CancelScope() as self._scope:
             try:
                 await self._life(self)
+            except ProcessEnded:
+                if self.alive:
+                    raise
             except (Exception, SystemExit) as broken:
                 raise ActorFailed(self.name, self.now_us, self.doing, _in_words(broken)) from broken
         if self.alive:

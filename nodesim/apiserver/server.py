@@ -126,6 +126,13 @@ class ApiServer:
             return [Send(frame.source, Accept(), connection=frame.connection)]
         return [Send(frame.source, Reset(), connection=frame.connection)]
 
+    def hang_up(self) -> list[tuple[str, int]]:
+        """The process ends: all connections are closed, with their watches; (client, connection) of each."""
+        open_ = sorted(self._connections.open.items())
+        for client, number in open_:
+            self._forget(client, number)
+        return open_
+
     def _forget(self, client: str, connection: int) -> None:
         if self._connections.forget(client, connection):
             self._watches.close_all(client)

@@ -18,11 +18,12 @@ from nodesim.cli.explain import explain_command
 from nodesim.cli.run import run
 from nodesim.cli.schema import schema
 from nodesim.cli.validate import validate
-from nodesim.errors import ExitCode, NodesimError
+from nodesim.errors import ActorFailed, ExitCode, NodesimError
 
 EPILOG = """\b
 Exit codes: 0 all expectations held, 1 one failed, 2 bad usage or file, 3 undecided (the run ended
-before a window did), 4 could not be run, 70 a bug in nodesim, 130 interrupted.
+before a window did), 4 could not be run (or an actor of yours raised), 70 a bug in nodesim,
+130 interrupted.
 Of several runs the worst counts, in the order 70, 2, 4, 1, 3, 0."""
 
 
@@ -60,7 +61,12 @@ def run_command(arguments: Sequence[str] | None = None) -> None:
     except NodesimError as failed:
         if failed.exit_code is ExitCode.BUG:
             traceback.print_exception(failed)
+        elif isinstance(failed, ActorFailed) and failed.__cause__ is not None:
+            traceback.print_exception(failed.__cause__)
         click.echo(f"nodesim: {failed}", err=True)
+        if failed.exit_code is not ExitCode.BUG:
+            for note in getattr(failed, "__notes__", ()):
+                click.echo(f"nodesim: {note}", err=True)
         sys.exit(failed.exit_code)
     except Exception:  # noqa: BLE001 - the edge: whatever escapes here is a bug and must end with its own code
         traceback.print_exc()

@@ -18,7 +18,7 @@ from nodesim.cli.determinism import compare_fresh_runs
 from nodesim.cli.files import scenario_files
 from nodesim.cli.live import Follow
 from nodesim.cli.report import print_head, print_report, report_console
-from nodesim.errors import WORST_FIRST, ActorCrash, ExitCode
+from nodesim.errors import WORST_FIRST, ActorCrash, ActorFailed, ActorStuck, ExitCode
 from nodesim.profiles import PROFILES
 from nodesim.scenario.faults import ScenarioError
 from nodesim.scenario.load import load_scenario
@@ -137,13 +137,15 @@ def _one(path: Path, scenario: Scenario, wishes: _Wishes, place: str) -> ExitCod
             told = _live(made, wishes)
         else:
             _virtual(made, wishes, place)
-    except ActorCrash as crash:
+    except (ActorCrash, ActorFailed, ActorStuck) as crash:
         crash.add_note(f"replay: {replay}")
         raise
     except KeyboardInterrupt:
         click.echo(f"interrupted at {made.now_us / SECOND:.3f} s of {scenario.duration_us / SECOND:g} s", err=True)
         raise
     result = made.result()
+    for warning in result.warnings:
+        click.echo(f"warning: {warning}", err=True)
     if wishes.as_json:
         click.echo(json.dumps(result.document(), sort_keys=False))
     else:

@@ -178,7 +178,7 @@ class Process:
         self.client = self._make(self._connection, self._processes)
         effects: list[MachineEffect] = []
         if self._processes > 1:
-            effects.append(Record("ComponentStarted", "", {"process": self._processes}))
+            effects.append(Record("ComponentStarted", f"Component/{self.name}", {"process": self._processes}))
         return effects + self.turn(Started(), now_us)
 
     def end(self, order: Crash, now_us: int, call: str = "") -> list[MachineEffect]:
@@ -188,7 +188,7 @@ class Process:
         fields: Fields = {"process": self._processes, "why": order.why}
         if call:
             fields["at"] = call
-        effects: list[MachineEffect] = [Record("ComponentStopped", "", fields)]
+        effects: list[MachineEffect] = [Record("ComponentStopped", f"Component/{self.name}", fields)]
         dying = client.shutdown(now_us)
         if not order.silent:
             effects += dying

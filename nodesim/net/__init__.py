@@ -1,7 +1,7 @@
 """What does the network do to a message?"""
 
 from nodesim.net.links import CERTAIN, HELD, LOST, PER_MILLION, REFUSED, Link, after_loss, judge, retransmit_at
-from nodesim.net.topology import CONTROL_PLANE, WAYS, LinkChange, Topology, Way, host_of
+from nodesim.net.topology import CONTROL_PLANE, WAYS, LinkChange, Topology, Way, apart, host_of
 
 __all__ = [
     "CERTAIN",
@@ -16,6 +16,7 @@ __all__ = [
     "Topology",
     "Way",
     "after_loss",
+    "apart",
     "host_of",
     "judge",
     "retransmit_at",

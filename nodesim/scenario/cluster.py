@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
+from nodesim.actors.process import Actor, ActorProcess
 from nodesim.apiserver import ApiServer
+from nodesim.apiserver.process import ServerProcess
 from nodesim.client import SERVER, ClientMachine
+from nodesim.client.process import MakeClient, Process
 from nodesim.kubelet import NodeMachine
 from nodesim.machine import Machine, Started
 from nodesim.net import Link, Topology
 from nodesim.profiles import PROFILES, Settings
-from nodesim.scenario.components import COMPONENTS, Making, WatchingProgram
+from nodesim.scenario.components import COMPONENTS, Making
 from nodesim.scenario.operator import Operator
 from nodesim.scenario.options import RunOptions
-from nodesim.scenario.plan import OPERATOR, SCENARIO, Plan
+from nodesim.scenario.plan import OPERATOR, SCENARIO, Plan, stand_apart
 from nodesim.scenario.unmodelled import brought_by
 from nodesim.spec import Scenario
 from nodesim.streams import Streams
 from nodesim.units import MILLISECOND
-from nodesim.world import World
+from nodesim.world import Guests, World
 
 INSIDE_LATENCY_US: Final = MILLISECOND
 """One way between two actors of the control plane: constant, so that no draw couples the nodes."""
@@ -34,6 +38,8 @@ class Cluster:
     server: ApiServer
     lookahead_us: int
     draws: list[tuple[str, int, int]]
+    guests: Guests | None = None
+    """The tasks of the users' actors, which live beside the first world."""
 
 
 def settings_of(scenario: Scenario) -> Settings:
@@ -42,16 +48,18 @@ def settings_of(scenario: Scenario) -> Settings:
     return attrs.evolve(Settings.of(PROFILES[scenario.profile]), **options)
 
 
-def build(scenario: Scenario, plan: Plan, options: RunOptions) -> Cluster:
-    """All actors at home, their starts and the plan in the queue.
+def build(scenario: Scenario, plan: Plan, options: RunOptions, actors: Mapping[str, Actor] | None = None) -> Cluster:
+    """All actors at home, their starts and the plan in the queue; `actors` are the users', by name.
 
-    With several worlds the control plane stays in the first and the nodes are dealt out over the others.
+    With several worlds the control plane stays in the first, with the users' actors, and the nodes are dealt out over
+    the others.
     """
     draws: list[tuple[str, int, int]] = []
     streams = Streams(scenario.seed, draws if options.draw_log else None)
     network = scenario.network
+    alone = stand_apart(scenario)
     worlds = tuple(
-        World(Topology(Link(network.latency_us, network.jitter_us), Link(INSIDE_LATENCY_US)), streams)
+        World(Topology(Link(network.latency_us, network.jitter_us), Link(INSIDE_LATENCY_US), alone), streams)
         for _ in range(options.worlds)
     )
     server = ApiServer(
@@ -62,13 +70,17 @@ def build(scenario: Scenario, plan: Plan, options: RunOptions) -> Cluster:
     )
     _add_control_plane(worlds[0], server, scenario, options, streams)
     _add_nodes(worlds[1:] or worlds, scenario, options, streams)
+    guests = Guests(worlds[0]) if actors else None
+    for name, function in (actors or {}).items():
+        assert guests is not None
+        _move_in(worlds[0], name, ActorProcess(name, function, guests, streams))
     for world in worlds:
         for at_us, change in plan.rules:
             world.schedule_rule(at_us, change)
         for telling in plan.tellings:
             if telling.actor in world.homes:
                 world.schedule(telling.at_us, SCENARIO, telling.n, telling.actor, telling.event, telling.cause)
-    return Cluster(worlds, server, _least_latency_us(scenario, plan), draws)
+    return Cluster(worlds, server, _least_latency_us(scenario, plan), draws, guests)
 
 
 def _add_control_plane(
@@ -81,11 +93,21 @@ def _add_control_plane(
         skip_quiet=options.skip_quiet,
         start_within_us=scenario.start_within_us,
     )
-    programs: dict[str, WatchingProgram] = {name: make(making) for name, make in COMPONENTS.items()}
-    programs[OPERATOR] = Operator(scenario.manifests)
-    _move_in(world, SERVER, server)
-    for name, program in programs.items():
-        _move_in(world, name, ClientMachine(name, program, program.watches, streams))
+
+    def fresh(name: str) -> MakeClient:
+        def make(connection: int, process: int) -> ClientMachine:
+            program = COMPONENTS[name](attrs.evolve(making, process=process))
+            return ClientMachine(name, program, program.watches, streams, connection=connection)
+
+        return make
+
+    # Only those to which something happens need a process that can die: the others are spared the way through it.
+    touched = {step.component for step in scenario.steps if step.component}
+    _move_in(world, SERVER, ServerProcess(SERVER, server) if SERVER in touched else server)
+    for name in COMPONENTS:
+        _move_in(world, name, Process(name, fresh(name)) if name in touched else fresh(name)(0, 1))
+    operator = Operator(scenario.manifests)
+    _move_in(world, OPERATOR, ClientMachine(OPERATOR, operator, operator.watches, streams))
 
 
 def _add_nodes(worlds: tuple[World, ...], scenario: Scenario, options: RunOptions, streams: Streams) -> None:

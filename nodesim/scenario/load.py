@@ -24,6 +24,7 @@ from nodesim.scenario.files import read_text
 from nodesim.scenario.manifests import Manifests
 from nodesim.scenario.names import object_name
 from nodesim.scenario.overrides import apply_overrides
+from nodesim.scenario.read_actors import read_actors
 from nodesim.scenario.read_expect import read_expect
 from nodesim.scenario.read_nodes import read_nodes
 from nodesim.scenario.read_settings import read_containers, read_network, read_settings
@@ -31,7 +32,7 @@ from nodesim.scenario.read_steps import StepReader
 from nodesim.scenario.reading import Cursor, Fields, choice, fields, integer, text
 from nodesim.scenario.targets import Cluster
 from nodesim.scenario.yamltree import MapTree, ScalarTree, parse_documents
-from nodesim.spec import REALTIME_SLACK_US, NetworkSpec, Scenario, Step
+from nodesim.spec import REALTIME_SLACK_US, ActorSpec, NetworkSpec, Scenario, Step
 from nodesim.units import HOUR, MILLISECOND, MINUTE, SECOND
 
 API_VERSION: Final = "nodesim.dev/v1alpha1"
@@ -44,7 +45,7 @@ TOP_KEYS: Final = ("apiVersion", "kind", "metadata", "spec")
 METADATA_KEYS: Final = ("name", "description")
 SPEC_KEYS: Final = (
     *("seed", "duration", "profile", "startWithin", "realtimeSlack", "settings", "nodes", "manifests", "containers"),
-    *("network", "steps", "expect"),
+    *("network", "actors", "steps", "expect"),
 )
 START_WITHIN_MAX_US: Final = HOUR
 """Far more than any rhythm of a kubelet."""
@@ -131,6 +132,7 @@ def _spec(spec: Fields, path: Path, name: str, description: str, faults: FaultLi
     if "duration" in spec:
         duration_us = spec.maybe("duration", partial(duration, low_us=1, high_us=DURATION_MAX_US))
     network = spec.optional("network", partial(read_network, cluster=cluster), NetworkSpec())
+    actors: tuple[ActorSpec, ...] = spec.optional("actors", partial(read_actors, cluster=cluster), ())
     reader = StepReader(cluster, manifests, duration_us, network.jitter_us)
     steps: tuple[Step, ...] = spec.optional("steps", reader.read, ())
     return Scenario(
@@ -150,6 +152,7 @@ def _spec(spec: Fields, path: Path, name: str, description: str, faults: FaultLi
         manifests=documents,
         containers=spec.optional("containers", read_containers, ()),
         network=network,
+        actors=actors,
         steps=steps,
         expect=spec.optional("expect", partial(read_expect, cluster=cluster), ()),
         nodes=() if len(faults) else cluster.nodes(),  # Last: they take the longest, and may not be needed.

@@ -12,9 +12,11 @@ from typing import Any, Final
 
 import attrs
 
+from nodesim.client.calls import CallPattern
+from nodesim.client.process import Crash, LagBehind, ProcessStep, Start
 from nodesim.kubelet import KillKubelet, PowerOff, PowerOn, StartKubelet
 from nodesim.machine import Told
-from nodesim.net import CONTROL_PLANE, PER_MILLION, WAYS, Link, LinkChange, Topology, Way
+from nodesim.net import CONTROL_PLANE, PER_MILLION, WAYS, Link, LinkChange, Topology, Way, apart
 from nodesim.scenario.targets import ZONE_LABEL, labels_of
 from nodesim.scenario.turns import Chooser, Turn, turns_of
 from nodesim.scenario.unmodelled import Brought, brought_by
@@ -44,6 +46,13 @@ _VALUES: Final = {
 }
 """Verbs that set these values of a link, and put them back where they end."""
 _TOLD_AS: Final = {"cut": "Cut", "heal": "Healed", "hold": "Held", "release": "Released"}
+
+
+_WITH_THE_MACHINE: Final[dict[str, ProcessStep]] = {
+    "power-off": Crash(silent=True, why="power-off"),
+    "power-on": Start(),
+}
+"""What happens to the users' actors that sit on a machine."""
 
 
 @attrs.frozen
@@ -85,7 +94,8 @@ class _Planning:
         network = scenario.network
         self._chooser = Chooser(scenario.seed)
         self._brought: list[Brought] = brought_by(scenario)
-        self._links = Topology(Link(network.latency_us, network.jitter_us), Link())
+        self._links = Topology(Link(network.latency_us, network.jitter_us), Link(), stand_apart(scenario))
+        self._sits_on = {actor.name: actor.node for actor in scenario.actors}
         self._before: dict[int, list[LinkChange]] = {}
         """Index of a step -> what puts the links back when it ends."""
         self._begun: dict[int, str] = {}
@@ -133,9 +143,15 @@ class _Planning:
                 self._change(at_us, change)
             if step.verb == "loss":
                 self._tell_loss(at_us, changes, step_id)
+        elif step.component:
+            self._tell(at_us, step.component, Told(_process_step(step)), step_id)
         elif step.verb in _NODE_STEPS:
             for node in step.nodes:
                 self._tell(at_us, f"node/{node}", Told(_NODE_STEPS[step.verb]()), step_id)
+                if step.verb in _WITH_THE_MACHINE:
+                    for actor, sits_on in self._sits_on.items():
+                        if sits_on == node:
+                            self._tell(at_us, actor, Told(_WITH_THE_MACHINE[step.verb]), step_id)
         else:
             self._tell(at_us, OPERATOR, Told(step), step_id)
 
@@ -150,9 +166,11 @@ class _Planning:
         """Cut, hold, and their opposites."""
         arguments = step.arguments
         values = {"cut": arguments["mode"]} if step.verb == "cut" else _SWITCHES[step.verb]
-        self._change(at_us, _change_of(step.nodes, _ways(arguments["direction"]), values))
-        for node in step.nodes:
-            self.record(at_us, _TOLD_AS[step.verb], f"Node/{node}", dict(arguments), step_id)
+        hosts = (apart(step.component),) if step.component else step.nodes
+        self._change(at_us, _change_of(hosts, _ways(arguments["direction"]), values))
+        about = [f"Component/{step.component}"] if step.component else [f"Node/{node}" for node in step.nodes]
+        for each in about:
+            self.record(at_us, _TOLD_AS[step.verb], each, dict(arguments), step_id)
 
     def _set(self, turn: Turn) -> list[LinkChange]:
         """Set values of links; where the step has an end, note what was there before."""
@@ -181,6 +199,28 @@ class _Planning:
 
 def _change_of(hosts: tuple[str, ...], ways: tuple[Way, ...], values: dict[str, Any]) -> LinkChange:
     return LinkChange(hosts, ways, **values)
+
+
+def stand_apart(scenario: Scenario) -> dict[str, str]:
+    """The actors that have links of their own, and where each sits: the users', and components that are cut off."""
+    cut = [step.component for step in scenario.steps if step.component and step.verb in _SWITCHES]
+    alone = dict.fromkeys(cut, CONTROL_PLANE)
+    return {**alone, **{actor.name: actor.node or CONTROL_PLANE for actor in scenario.actors}}
+
+
+def _process_step(step: Step) -> ProcessStep:
+    arguments = step.arguments
+    match step.verb:
+        case "crash":
+            pattern = CallPattern(arguments["call_verb"], arguments["call_resource"])
+            return Crash(arguments["count"], pattern, arguments["before"], arguments["restart_after_us"])
+        case "stop":
+            return Crash(why="stopped")
+        case "start":
+            return Start()
+        case _:
+            assert step.verb == "lag", step.verb
+            return LagBehind(arguments["by_us"])
 
 
 def _ways(direction: str) -> tuple[Way, ...]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Final, cast
 
+from nodesim.client import SERVER
 from nodesim.scenario.faults import clip, close_match, suggestion
 from nodesim.scenario.figures import DURATION_FORM, duration
 from nodesim.scenario.flow import one_line
 from nodesim.scenario.manifests import Manifests
 from nodesim.scenario.names import label_name, object_name
-from nodesim.scenario.reading import Cursor, Fields, fields, items, open_fields, unknown_key
+from nodesim.scenario.reading import Cursor, Fields, fields, items, open_fields, text, unknown_key
 from nodesim.scenario.repeats import REPEAT_KEYS, check_overlaps, read_repeat
 from nodesim.scenario.targets import TARGET_KEYS, TARGET_LATER, Cluster, read_target
 from nodesim.scenario.verbs import CLUSTER_SCOPED, OBJECTS, SYNONYMS, VERBS, VERBS_LATER, Context, Verb
@@ -60,10 +61,13 @@ class StepReader:
         if inner is None:
             return None
         nodes: tuple[str, ...] = ()
+        component = ""
         target: Target | None = None
         named: ObjectName | None = None
         if verb.whom == "object":
             named = self._object(inner, verb.objects)
+        elif verb.components and ("component" in inner or verb.whom == "component"):
+            component = self._component(inner, verb) or ""
         elif verb.whom:
             target = read_target(inner, self._cluster, machine=verb.whom == "machines")
             nodes = () if target is None else self._cluster.resolve(inner.cursor, target)
@@ -71,7 +75,7 @@ class StepReader:
         if at_us is None or self._duration_us is None:
             return None
         repeat = read_repeat(found, word, at_us, self._duration_us)
-        if arguments is None or repeat is None or (verb.whom and named is None and target is None):
+        if arguments is None or repeat is None or (verb.whom and not (named or target or component)):
             return None
         return Step(
             at_us=at_us,
@@ -80,6 +84,7 @@ class StepReader:
             nodes=nodes,
             percent_ppm=None if target is None else target.percent_ppm,
             object=named,
+            component=component,
             arguments=arguments,
             for_us=repeat.for_us,
             every_us=repeat.every_us,
@@ -116,9 +121,27 @@ class StepReader:
     # --- whom it is about -------------------------------------------------------------------------------------------
 
     def _mapping(self, cursor: Cursor, verb: Verb) -> Fields | None:
+        also = ("component",) if verb.components else ()
         if verb.whom in ("machines", "nodes"):
-            return fields(cursor, (*TARGET_KEYS, *verb.known), verb.form, TARGET_LATER)
+            return fields(cursor, (*TARGET_KEYS, *also, *verb.known), verb.form, TARGET_LATER)
+        if verb.whom == "component":
+            return fields(cursor, (*also, *verb.known), verb.form)
         return fields(cursor, (*verb.objects, *verb.known), verb.form)
+
+    def _component(self, found: Fields, verb: Verb) -> str | None:
+        others = [key for key in TARGET_KEYS if key in found]
+        if others:
+            found.cursor.fault(f"names a component and nodes ({', '.join(others)}); write one step for each")
+        known = (*verb.components, *self._cluster.actors)
+        name = found.required("component", text, "a component such as node-controller")
+        place = found.get("component")
+        if name is None or place is None or name in known:
+            return name
+        if name == SERVER:
+            place.fault("the API server is at the other end of every connection; name the components or nodes instead")
+            return None
+        place.fault(f"no component {clip(name)}{suggestion(name, known, 'components')}; actors stand in spec.actors")
+        return None
 
     def _object(self, found: Fields, kinds: tuple[str, ...]) -> ObjectName | None:
         given = [kind for kind in kinds if kind in found]

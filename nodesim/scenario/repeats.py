@@ -104,21 +104,22 @@ def check_overlaps(steps: Sequence[tuple[Cursor, Step]]) -> None:
     touches = 0
     for cursor, step in steps:
         if step.times > 1 or step.for_us:
-            touches += step.times * len(step.nodes)
+            touches += step.times * len(_meant(step))
             if touches > TOUCHES_MAX:
                 cursor.fault(
                     f"the repeated steps mean a node {touches} times so far; at most {TOUCHES_MAX} are allowed"
                 )
                 return
-    held = {node for _, step in steps if step.for_us for node in step.nodes}
+    held = {node for _, step in steps if step.for_us for node in _meant(step)}
     if not held:
         return
     spans: dict[tuple[Any, ...], list[tuple[int, int, int]]] = {}
-    relevant: dict[int, tuple[str, ...]] = {}
+    relevant: dict[tuple[int, str], tuple[str, ...]] = {}
     for place, (_, step) in enumerate(steps):
-        nodes = relevant.get(id(step.nodes))
+        key = (id(step.nodes), step.component)
+        nodes = relevant.get(key)
         if nodes is None:
-            nodes = relevant[id(step.nodes)] = tuple(node for node in step.nodes if node in held)
+            nodes = relevant[key] = tuple(node for node in _meant(step) if node in held)
         for state in _states(step) if nodes else ():
             for turn in range(step.times):
                 start_us = step.at_us + turn * step.every_us
@@ -127,6 +128,11 @@ def check_overlaps(steps: Sequence[tuple[Cursor, Step]]) -> None:
     told: dict[tuple[int, int], None] = {}
     for key, list_ in spans.items():
         _sweep(str(key[0]), sorted(list_), steps, told)
+
+
+def _meant(step: Step) -> tuple[str, ...]:
+    """The nodes, or the component, as a fault names it."""
+    return (f"component {step.component}",) if step.component else step.nodes
 
 
 def _sweep(
@@ -141,9 +147,10 @@ def _sweep(
         if start_us < until_us and (holder, place) not in told:
             told[holder, place] = None
             cursor, other = steps[place][0], steps[holder][0].tree.mark
+            who = node if steps[place][1].component else f"node {node}"
             begun = format_duration(until_us - steps[holder][1].for_us)
             cursor.fault(
-                f"at {format_duration(start_us)} it changes what the step at line {other.line} holds for node {node}"
+                f"at {format_duration(start_us)} it changes what the step at line {other.line} holds for {who}"
                 f" from {begun} to {format_duration(until_us)}; a step with 'for' must end first"
             )
         if -minus_end_us > until_us:

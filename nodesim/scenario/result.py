@@ -61,6 +61,8 @@ class RunResult:
     """The part of it before the clock of the run showed 60 s: building the cluster, registering the nodes."""
     realtime: RealTime | None = None
     """None in virtual time."""
+    warnings: tuple[str, ...] = ()
+    """What a user should know although nothing failed."""
     draws: tuple[tuple[str, int, int], ...] = ()
 
     @property
@@ -94,5 +96,6 @@ class RunResult:
             ],
             "ledger": self.ledger.to_json(),
             "counts": self.counts,
+            **({"warnings": list(self.warnings)} if self.warnings else {}),
             **({} if self.realtime is None else {"realtime": self.realtime.document()}),
         }

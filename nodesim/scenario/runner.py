@@ -7,16 +7,18 @@ function of plain values.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any, cast
 
 import trio
 
 from nodesim import __version__
+from nodesim.actors.process import Actor
 from nodesim.errors import NodesimError, NotRunnable
 from nodesim.expect import judge
 from nodesim.ledger import ledger_of
+from nodesim.scenario.actors import find_actors
 from nodesim.scenario.cluster import Cluster, build, settings_of
 from nodesim.scenario.following import Follower, Sink
 from nodesim.scenario.options import RunOptions
@@ -35,12 +37,21 @@ STARTUP_US = 60 * SECOND
 class Run:
     """One run: `play` it, then take its `result`; its records can be read at any time, also after a crash."""
 
-    def __init__(self, scenario: Scenario, options: RunOptions | None = None) -> None:
+    def __init__(
+        self, scenario: Scenario, options: RunOptions | None = None, actors: Mapping[str, Actor] | None = None
+    ) -> None:
+        """`actors` are the user's own, beside those that the scenario names; of one name these count.
+
+        Raises:
+            ActorNotFound: what the scenario names as an actor cannot be imported.
+            ValueError, TypeError: an actor has a name that is taken, or is no async function.
+        """
+        scenario, functions = find_actors(scenario, actors or {})
         self.scenario = scenario
         self.options = options or RunOptions()
         self.plan: Plan = plan_of(scenario)
         self._began = time.perf_counter()
-        self.cluster: Cluster = build(scenario, self.plan, self.options)
+        self.cluster: Cluster = build(scenario, self.plan, self.options, functions)
         self._startup_wall = 0.0
         self._wall = 0.0
         self._lag: Lag | None = None
@@ -106,6 +117,7 @@ class Run:
             lookahead_us=self.cluster.lookahead_us,
             in_tasks=self.options.in_tasks,
             progress=progress,
+            guests=self.cluster.guests,
         ) as advance:
             await advance(min(STARTUP_US, self.scenario.duration_us))
             self._startup_wall = time.perf_counter() - self._began
@@ -121,7 +133,8 @@ class Run:
             if follower is not None:
                 follower(now_us)
 
-        async with living(world, clock, slack_us=self.slack_us, progress=came) as advance:
+        guests = self.cluster.guests
+        async with living(world, clock, slack_us=self.slack_us, progress=came, guests=guests) as advance:
             self._lag = advance.lag
             await advance(self.scenario.duration_us)
 
@@ -154,6 +167,7 @@ class Run:
             wall_seconds=self._wall,
             startup_wall_seconds=self._startup_wall,
             realtime=None if self._lag is None else RealTime(speed, self.slack_us, self._lag.worst_us),
+            warnings=() if self.cluster.guests is None else tuple(self.cluster.guests.observer.races),
             draws=tuple(self.cluster.draws),
         )
 
@@ -170,14 +184,24 @@ class Run:
 
 
 def run_scenario(
-    scenario: Scenario, options: RunOptions | None = None, progress: Callable[[int], None] | None = None
+    scenario: Scenario,
+    options: RunOptions | None = None,
+    progress: Callable[[int], None] | None = None,
+    *,
+    actors: Mapping[str, Actor] | None = None,
 ) -> RunResult:
     """Run a scenario to its end.
 
+    Args:
+        scenario: what `nodesim.scenario.load.load_scenario` returns.
+        options: how the run is made.
+        progress: told the time (us) now and then.
+        actors: actors of your own, by name, each an `async def my_controller(api)` (docs/your-own-actor.md).
+
     Raises:
-        NodesimError: the run could not be finished.
+        NodesimError: the run could not be finished; `ActorFailed` where an actor of your own raised.
     """
-    run = Run(scenario, options)
+    run = Run(scenario, options, actors)
     run.play(progress)
     return run.result()
 

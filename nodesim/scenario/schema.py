@@ -9,7 +9,8 @@ the steps, a window that ends before it begins) a schema cannot see.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from itertools import combinations
+from typing import Final
 
 from nodesim.expect import INVARIANTS, LEDGER_KEYS, WORKLOAD_STATUS
 from nodesim.profiles import PROFILES, SETTING_NAMES
@@ -48,6 +49,7 @@ from nodesim.scenario.read_subjects import (
     WHO,
 )
 from nodesim.scenario.repeats import REPEAT_KEYS, TIMES_MAX
+from nodesim.scenario.schema_actors import ACTOR, CALL
 from nodesim.scenario.schema_forms import (
     COMPARISON,
     DURATION_TEXT,
@@ -66,16 +68,16 @@ from nodesim.scenario.schema_forms import (
     TRUE,
     WHOLE_COMPARISON,
     Form,
-    SchemaGap,
     any_of,
     form_of,
     listed,
+    mapping,
     pattern,
     whole,
     word,
 )
 from nodesim.scenario.targets import CONTROL_PLANE, GROUP_KEYS, TARGET_KEYS
-from nodesim.scenario.verbs import CLUSTER_SCOPED, REQUIRED, VERBS, Verb
+from nodesim.scenario.verbs import CALLS_MAX, CLUSTER_SCOPED, REQUIRED, VERBS, Verb
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -100,21 +102,6 @@ def scenario_schema() -> Form:
     }
 
 
-def mapping(keys: Collection[str], forms: Mapping[str, Form], required: Collection[str] = (), **more: Any) -> Form:
-    """An object with the reader's keys and no others.
-
-    Raises:
-        SchemaGap: one of the keys has no form.
-    """
-    missing = [key for key in keys if key not in forms]
-    if missing:
-        msg = f"nodesim.scenario.schema has no form for the reader's keys {', '.join(missing)}"
-        raise SchemaGap(msg)
-    properties = {key: forms[key] for key in keys}
-    made: Form = {"type": "object", "additionalProperties": False, "properties": properties}
-    return {**made, **({"required": list(required)} if required else {}), **more}
-
-
 def _one_of(keys: Collection[str]) -> list[Form]:
     return [{"required": [key]} for key in keys]
 
@@ -131,6 +118,7 @@ def _spec_forms() -> dict[str, Form]:
         "manifests": listed(_manifest()),
         "containers": listed(_container()),
         "network": _network(),
+        "actors": listed(ACTOR),
         "steps": listed(_step()),
         "expect": listed(_expectation()),
     }
@@ -254,14 +242,23 @@ def _verb(verb: Verb) -> Form:
         "manifests": {"type": "array", "items": _manifest(), "minItems": 1},
         "set": LABELS,
         "remove": listed(LABEL_KEY),
+        "afterCalls": whole(1, CALLS_MAX),
+        **dict.fromkeys(("beforeCall", "afterCall"), CALL),
     }
     forms = {**{key: settled[key] for key in verb.keys if key in settled}, **forms}
     more: Form = {}
+    if verb.whom == "component":
+        if verb.keys:
+            more["allOf"] = [{"not": {"required": list(two)}} for two in combinations(verb.keys, 2)]
+        return mapping(("component", *verb.known), {"component": NAME, **forms}, ("component", *required), **more)
     if verb.settle is not None and verb.keys:
         more["anyOf"] = _one_of(verb.keys)
     if verb.whom in ("machines", "nodes"):
-        more["oneOf"] = _target_choice()
-        return mapping((*TARGET_KEYS, *verb.known), {**_target_forms(), **forms}, required, **more)
+        also = ("component",) if verb.components else ()
+        more["oneOf"] = [*_target_choice(), *_one_of(also)]
+        return mapping(
+            (*TARGET_KEYS, *also, *verb.known), {**_target_forms(), "component": NAME, **forms}, required, **more
+        )
     if verb.whom == "object":
         more["oneOf"] = _one_of(verb.objects)
         forms |= {kind: _object(kind) for kind in verb.objects}

@@ -7,7 +7,7 @@ Numbers that a file may write without quotes (`0`, `16`, `0.5`) are numbers here
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -47,6 +47,21 @@ def whole(low: int, high: int) -> Form:
 def listed(item: Form, **more: Any) -> Form:
     """A list; where all of its items are commented out, YAML makes it null."""
     return {"type": ["array", "null"], "items": item, **more}
+
+
+def mapping(keys: Collection[str], forms: Mapping[str, Form], required: Collection[str] = (), **more: Any) -> Form:
+    """An object with the reader's keys and no others.
+
+    Raises:
+        SchemaGap: one of the keys has no form.
+    """
+    missing = [key for key in keys if key not in forms]
+    if missing:
+        msg = f"nodesim.scenario.schema has no form for the reader's keys {', '.join(missing)}"
+        raise SchemaGap(msg)
+    properties = {key: forms[key] for key in keys}
+    made: Form = {"type": "object", "additionalProperties": False, "properties": properties}
+    return {**made, **({"required": list(required)} if required else {}), **more}
 
 
 def described(form: Form, description: str) -> Form:

@@ -56,7 +56,7 @@ def labels_of(name: str, given: Mapping[str, str]) -> dict[str, str]:
 
 
 class Cluster:
-    """The nodes that steps and expectations can name."""
+    """The nodes and actors that steps and expectations can name."""
 
     def __init__(self) -> None:
         self.groups: list[Group] = []
@@ -64,6 +64,8 @@ class Cluster:
         """Machine -> the line of the template that makes it."""
         self.documents: set[str] = set()
         """Nodes that exist as a manifest only: objects without a machine."""
+        self.actors: dict[str, None] = {}
+        """The scenario's own actors."""
         self.uncertain: list[str] = []
         """Beginnings of names that cannot be known, because their template has faults."""
         self._matched: dict[tuple[tuple[str, str], ...], tuple[str, ...]] = {}

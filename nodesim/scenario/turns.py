@@ -78,6 +78,10 @@ def opposite(step: Step) -> Step:
         arguments = {**arguments, "remove": not arguments["remove"]}
     elif verb == "cut":
         arguments = {**arguments, "mode": "drop"}
+    elif step.verb == "lag":
+        arguments = {"by_us": 0}
+    elif step.component and verb in ("start", "stop"):
+        arguments = {}
     elif verb == "heal":
         arguments = {"direction": arguments["direction"]}
     return attrs.evolve(step, verb=cast(StepVerb, verb), arguments=arguments)

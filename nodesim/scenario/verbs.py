@@ -12,18 +12,23 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
+from nodesim.apiserver.registry import BY_PLURAL
+from nodesim.client import SERVER
+from nodesim.client.calls import VERBS as CALL_VERBS
 from nodesim.objects import taint_document
-from nodesim.scenario.faults import clip
+from nodesim.scenario.components import COMPONENTS
+from nodesim.scenario.faults import clip, suggestion
 from nodesim.scenario.figures import DURATION_FORM, duration, percent_ppm, positive_duration
 from nodesim.scenario.manifests import Manifests
 from nodesim.scenario.names import TAINT_FORM, label_key, labels, taint
-from nodesim.scenario.reading import Cursor, Fields, Reader, boolean, choice, integer, items
+from nodesim.scenario.reading import Cursor, Fields, Reader, boolean, choice, fields, integer, items, text
 from nodesim.scenario.targets import Cluster
+from nodesim.scenario.yamltree import ScalarTree
 from nodesim.spec import CutMode, Direction
 from nodesim.values import value
 
-Whom: TypeAlias = Literal["machines", "nodes", "object", ""]
-"""Machines of spec.nodes; Node objects, with a machine or without; one object of the API; nobody."""
+Whom: TypeAlias = Literal["machines", "nodes", "object", "component", ""]
+"""Machines of spec.nodes; Node objects, with a machine or without; one object of the API; a component; nobody."""
 
 REQUIRED: Final = object()
 """The default of an argument that must be written."""
@@ -42,6 +47,11 @@ OBJECTS: Final = {
 
 SCALABLE: Final = ("replicaset", "deployment")
 CLUSTER_SCOPED: Final = ("namespace", "node")
+CRASH_WAYS: Final = ("afterCalls", "beforeCall", "afterCall")
+CALL_FORM: Final = "a call such as {verb: update, resource: pods/status}"
+CALL_KEYS: Final = ("verb", "resource", "nth")
+CALLS_MAX: Final = 1_000_000_000
+SUBRESOURCES: Final = ("status", "binding")
 GRACE_MAX: Final = 10 * 366 * 24 * 3600
 REPLICAS_MAX: Final = 1_000_000
 
@@ -85,6 +95,8 @@ class Verb:
     """What of a node it changes: while a step with `for` holds, no other may change the same."""
     opposite: str = ""
     """The verb that undoes it (for `latency` and its kind itself, with the values from before); "": none does."""
+    components: tuple[str, ...] = ()
+    """The built-in components that it may name, beside the scenario's own actors; empty: it names none."""
     objects: tuple[str, ...] = ()
     """The kinds that `object` verbs may name."""
     form: str = "a mapping such as {nodes: [worker-1]}"
@@ -166,6 +178,63 @@ def read_taint(cursor: Cursor) -> dict[str, Any] | None:
     return None if given is None else taint_document(given)
 
 
+def _crash(context: Context, found: Fields, arguments: dict[str, Any]) -> bool:
+    """When it dies: at once, or at one of its calls."""
+    ways = [key for key in CRASH_WAYS if key in found]
+    if len(ways) > 1:
+        found.cursor.fault(f"says when in several ways ({', '.join(ways)}); leave all but one out")
+        return False
+    arguments.update(count=0, call_verb="", call_resource="", before=False)
+    if ways and found.get("component") is not None and _is_server(found):
+        found.cursor.fault(
+            f"the API server answers calls and makes none; leave {ways[0]!r} out", found.key_mark(ways[0])
+        )
+        return False
+    if ways == ["afterCalls"]:
+        arguments["count"] = found.maybe("afterCalls", partial(integer, low=1, high=CALLS_MAX)) or 0
+        return bool(arguments["count"])
+    if ways:
+        call = found.maybe(ways[0], _call)
+        if call is None:
+            return False
+        arguments.update(call, before=ways == ["beforeCall"])
+    return True
+
+
+def _is_server(found: Fields) -> bool:
+    cursor = found.get("component")
+    return cursor is not None and isinstance(cursor.tree, ScalarTree) and cursor.tree.value == SERVER
+
+
+def _call(cursor: Cursor) -> dict[str, Any] | None:
+    """`{verb: update, resource: pods/status, nth: 2}`."""
+    found = fields(cursor, CALL_KEYS, CALL_FORM)
+    if found is None:
+        return None
+    verb = found.optional("verb", partial(choice, known=CALL_VERBS), "")
+    resource = found.optional("resource", _resource, "")
+    nth = found.optional("nth", partial(integer, low=1, high=CALLS_MAX), 1)
+    if not found.written():
+        cursor.fault(f"says no call: expected {CALL_FORM}")
+        return None
+    return {"count": nth, "call_verb": verb, "call_resource": resource}
+
+
+def _resource(cursor: Cursor) -> str | None:
+    """A resource by its plural, with a subresource or without."""
+    word = text(cursor, "a resource such as pods or pods/status")
+    if word is None:
+        return None
+    plural, slash, subresource = word.partition("/")
+    if plural not in BY_PLURAL and "." not in plural:
+        cursor.fault(f"unknown resource {clip(plural)}{suggestion(plural, tuple(BY_PLURAL), 'resources')}")
+        return None
+    if slash and subresource not in SUBRESOURCES:
+        cursor.fault(f"unknown subresource {clip(subresource)}{suggestion(subresource, SUBRESOURCES, 'known')}")
+        return None
+    return word
+
+
 # --- the table ------------------------------------------------------------------------------------------------------
 
 _DIRECTION: Final = Argument("direction", "direction", partial(choice, known=DIRECTIONS), "both")
@@ -194,9 +263,13 @@ _REPLICAS: Final = Argument(
     "replicas", "replicas", partial(integer, low=0, high=REPLICAS_MAX), form="a whole number such as 5"
 )
 
+_CLIENTS: Final = tuple(COMPONENTS)
+_ALL: Final = (SERVER, *COMPONENTS)
+_COMPONENT_FORM: Final = "a mapping such as {component: node-controller}"
+
 VERBS: Final[Mapping[str, Verb]] = {
-    "cut": Verb(arguments=(_DIRECTION, _MODE), changes="cut", opposite="heal"),
-    "heal": Verb(arguments=(_DIRECTION,), changes="cut", opposite="cut"),
+    "cut": Verb(arguments=(_DIRECTION, _MODE), changes="cut", opposite="heal", components=_CLIENTS),
+    "heal": Verb(arguments=(_DIRECTION,), changes="cut", opposite="cut", components=_CLIENTS),
     "hold": Verb(arguments=(_DIRECTION,), changes="hold", opposite="release"),
     "release": Verb(arguments=(_DIRECTION,), changes="hold", opposite="hold"),
     "latency": Verb(arguments=_LATENCY, settle=_own_jitter, changes="latency", opposite="latency"),
@@ -206,6 +279,26 @@ VERBS: Final[Mapping[str, Verb]] = {
     "start-kubelet": Verb(changes="machine", opposite="kill-kubelet"),
     "power-off": Verb(changes="machine", opposite="power-on"),
     "power-on": Verb(changes="machine", opposite="power-off"),
+    "crash": Verb(
+        whom="component",
+        arguments=(Argument("restartAfter", "restart_after_us", positive_duration, None),),
+        keys=CRASH_WAYS,
+        settle=_crash,
+        changes="process",
+        opposite="start",
+        components=_ALL,
+        form=_COMPONENT_FORM,
+    ),
+    "stop": Verb(whom="component", changes="process", opposite="start", components=_ALL, form=_COMPONENT_FORM),
+    "start": Verb(whom="component", changes="process", opposite="stop", components=_ALL, form=_COMPONENT_FORM),
+    "lag": Verb(
+        whom="component",
+        arguments=(Argument("by", "by_us", duration, form=DURATION_FORM),),
+        changes="lag",
+        opposite="lag",
+        components=_CLIENTS,
+        form="a mapping such as {component: node-controller, by: 10s}",
+    ),
     "apply": Verb(whom="", keys=("manifests",), settle=_manifests, form="manifests such as {manifests: [web.yaml]}"),
     "delete": Verb(
         whom="object",
@@ -229,7 +322,7 @@ VERBS: Final[Mapping[str, Verb]] = {
 VERBS_LATER: Final = (
     *("pause", "resume", "runtime-down", "runtime-up", "proxy-down", "proxy-up"),
     *("route-missing", "route-restored", "memory-pressure", "disk-pressure", "pid-pressure", "stray", "clock"),
-    *("stop", "start", "lag", "terminate-instance", "stop-instance", "start-instance", "drain", "evict"),
+    *("terminate-instance", "stop-instance", "start-instance", "drain", "evict"),
 )
 """Verbs of the format that this version does not have."""
 
@@ -249,7 +342,7 @@ SYNONYMS: Final = {
     "packet-loss": "loss",
     "stop-kubelet": "kill-kubelet",
     "restart-kubelet": "start-kubelet",
-    "crash": "power-off",
+    "kill": "crash",
     "shutdown": "power-off",
     "reboot": "power-on",
     "create": "apply",

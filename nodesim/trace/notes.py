@@ -38,7 +38,10 @@ _ROLLOUT: Final = {
     "DeploymentResumed": "rollout resumed",
 }
 """What the reasons of a Deployment's condition Progressing mean to a person."""
-_SWITCHES: Final = ("KubeletStarted", "KubeletStopped", "PoweredOn", "PoweredOff")
+_SWITCHES: Final = (
+    *("KubeletStarted", "KubeletStopped", "PoweredOn", "PoweredOff"),
+    *("ComponentStarted", "ComponentStopped"),
+)
 
 
 @value

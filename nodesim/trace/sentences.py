@@ -136,6 +136,10 @@ def _connection_lost(fields: dict[str, Any]) -> str:
     return f"connection {fields.get('connection', '')} lost ({fields.get('why', '')})"
 
 
+def _ended(fields: dict[str, Any]) -> str:
+    return f"{fields.get('why', 'stopped')}{', ' + str(fields['at']) if fields.get('at') else ''}"
+
+
 def _late(fields: dict[str, Any]) -> str:
     late, slack = instant(int(fields["late_us"])), instant(int(fields["slack_us"]))
     return f"the run is late by {late}, more than its slack of {slack}"
@@ -188,6 +192,8 @@ _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "PodUnschedulable": lambda fields: f"cannot be scheduled: {fields.get('message', '')}",
     "ReplicasDiffer": lambda fields: f"{fields.get('want', '')} pods wanted, {fields.get('have', '')} there",
     "ReplicaSetSized": _set_sized,
+    "ComponentStarted": lambda fields: f"started, process {fields.get('process', '')}",
+    "ComponentStopped": _ended,
     "RunLate": _late,
     "RunCaughtUp": lambda fields: f"the run is in time again, it was late by up to {instant(int(fields['worst_us']))}",
 }

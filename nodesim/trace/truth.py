@@ -4,7 +4,8 @@ Folds the nodes' records (containers, kubelet, power) and what the scenario does
 
 An **outage** of a node begins when its kubelet can no longer reach the API server or no longer runs, and ends when it
 can and does.  A direction does not pass while it is cut, held, or loses all that is sent; one of them is enough, as a
-connection needs both.  Slow links and those that lose less are no outage.  Overlapping reasons are one outage.
+connection needs both.  Slow links and those that lose less are no outage.  While the API server is down, no direction
+of any node passes.  Overlapping reasons are one outage.
 Instants count after all their events: what is repaired and broken in the same microsecond was never whole.
 """
 
@@ -30,6 +31,7 @@ FROM: Final = "from-control-plane"
 _DIRECTIONS: Final = {"both": (FROM, TO), TO: (TO,), FROM: (FROM,)}
 _BARRIERS: Final = {"Cut": "cut", "Healed": "cut", "Held": "hold", "Released": "hold", "LossChanged": "loss"}
 """The scenario's records about links, and what each says something of."""
+_SERVER: Final = "Component/apiserver"
 _TOTAL_PPM: Final = 1_000_000
 
 
@@ -111,6 +113,7 @@ class Truth:
     _open: dict[str, dict[tuple[str, str, str], Run]] = attrs.Factory(dict)
     _barriers: dict[str, dict[str, tuple[str, ...]]] = attrs.Factory(dict)
     """By node name and kind of barrier: the directions that it blocks."""
+    _server_down: bool = False
 
     def outage_at(self, node: str, t_us: int) -> Outage | None:
         """The outage that covers an instant."""
@@ -136,10 +139,18 @@ class Truth:
             if kind in _BARRIERS:
                 self._link_changed(record)
             return
+        if record.object == _SERVER and kind in ("ComponentStopped", "ComponentStarted"):
+            self._server_down = kind == "ComponentStopped"
+            for node in sorted({*self.first_seen_us, *self.nodes}):
+                self._block(node, "server", _DIRECTIONS["both"], record, blocks=self._server_down)
+            return
         if not actor.startswith(NODE_ACTOR):
             return
         node = actor[len(NODE_ACTOR) :]
-        self.first_seen_us.setdefault(node, record.t_us)
+        if node not in self.first_seen_us:
+            self.first_seen_us[node] = record.t_us
+            if self._server_down:
+                self._block(node, "server", _DIRECTIONS["both"], record, blocks=True)
         if kind == "ContainerStarted":
             self._start(node, record)
         elif kind == "ContainerStopped":
@@ -196,14 +207,17 @@ class Truth:
         if not record.object.startswith(_NODE_KIND):
             return
         node, kind = record.object[len(_NODE_KIND) :], record.kind
-        before = self._before(node)
         meant = _DIRECTIONS.get(str(record.fields.get("direction", "both")), _DIRECTIONS["both"])
         blocks = (
             int(record.fields.get("loss_ppm", 0)) >= _TOTAL_PPM if kind == "LossChanged" else kind in ("Cut", "Held")
         )
+        self._block(node, _BARRIERS[kind], meant, record, blocks=blocks)
+
+    def _block(self, node: str, barrier: str, meant: tuple[str, ...], record: TraceRecord, *, blocks: bool) -> None:
+        before = self._before(node)
         barriers = self._barriers.setdefault(node, {})
-        blocked = tuple(way for way in barriers.get(_BARRIERS[kind], ()) if way not in meant)
-        barriers[_BARRIERS[kind]] = (*blocked, *meant) if blocks else blocked
+        blocked = tuple(way for way in barriers.get(barrier, ()) if way not in meant)
+        barriers[barrier] = (*blocked, *meant) if blocks else blocked
         cut = tuple(sorted({way for ways in barriers.values() for way in ways}))
         self._see(node, NodeSight(record.t_us, before.power, before.kubelet, cut, record.id))
 

@@ -105,7 +105,8 @@ class Observer(trio.abc.Instrument):
         self.busiest = ""
         self._actors: dict[trio.lowlevel.Task, str] = {}
         self._steps = 0
-        self._together: list[trio.lowlevel.Task] = []
+        self._together: dict[trio.lowlevel.Task, str] = {}
+        """The tasks that ran in this pass of trio's loop, as a warning names them."""
         self._known: set[tuple[str, ...]] = set()
 
     def moved(self, now_us: int) -> None:
@@ -134,7 +135,7 @@ class Observer(trio.abc.Instrument):
         if actor is None:
             return
         self._steps += 1
-        self._together.append(task)
+        self._together[task] = f"{task.name} of {actor}"
         if self._steps > STEPS_MAX:
             self.busiest = f"{actor} (task {task.name})"
             self.patience.cancel()
@@ -142,14 +143,14 @@ class Observer(trio.abc.Instrument):
     def before_io_wait(self, timeout: float) -> None:
         """A pass of trio's loop is over: which tasks ran in it?"""
         if len(self._together) > 1:
-            self._note(self._together)
-        self._together = []
+            self._note(list(self._together.values()))
+        self._together = {}
 
-    def _note(self, tasks: list[trio.lowlevel.Task]) -> None:
-        who = sorted({f"{self._actors.get(task, 'an actor')}: {task.name}" for task in tasks})
-        if len(tasks) < 2 or tuple(who) in self._known or len(self.races) >= RACES_MAX:
+    def _note(self, tasks: list[str]) -> None:
+        who = tuple(sorted(set(tasks)))
+        if who in self._known or len(self.races) >= RACES_MAX:
             return
-        self._known.add(tuple(who))
+        self._known.add(who)
         names = " and ".join(who) if len(who) > 1 else f"{len(tasks)} tasks {who[0]}"
         self.races.append(
             f"at {self.now_us / SECOND:.6f} s these tasks woke in one instant: {names}; their order is trio's and may "

@@ -13,7 +13,6 @@ import trio
 
 from nodesim.errors import ActorCrash
 from nodesim.machine import Machine, MachineEvent, TimerKey
-from nodesim.net import host_of
 
 if TYPE_CHECKING:
     from nodesim.world.channel import Channel
@@ -29,7 +28,7 @@ class Home:
         self.name = name
         self.machine = machine
         self.world = world
-        self.host = host_of(name)
+        self.host = world.host_of(name)
         self.count = 0
         self.recorded = 0
         self.timers: dict[TimerKey, int] = {}

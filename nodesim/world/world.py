@@ -28,7 +28,7 @@ from nodesim.machine import (
     TimerFired,
 )
 from nodesim.messages import ENCODERS, decode
-from nodesim.net import LinkChange, Topology, host_of
+from nodesim.net import LinkChange, Topology
 from nodesim.streams import Streams
 from nodesim.trace.records import TraceRecord
 from nodesim.values import value
@@ -82,6 +82,10 @@ class World:
         self._rules = 0
         self._network = Home("", _Nobody(), self)
         self._refusals: set[tuple[str, str]] = set()
+
+    def host_of(self, actor: str) -> str:
+        """Where in the network an actor is."""
+        return self._topology.host_of(actor)
 
     # --- setting up -------------------------------------------------------------------------------------------------
 
@@ -238,7 +242,7 @@ class World:
             self._carrier.send(home, channel, connection, kind, frame, now_us)
 
     def _open_channel(self, home: Home, destination: str) -> Channel:
-        link = self._topology.link(home.host, host_of(destination))
+        link = self._topology.link(home.host, self.host_of(destination))
         receiver = self.homes.get(destination)
         channel = home.channels[destination] = Channel(home.name, destination, receiver, link, self.streams)
         return channel

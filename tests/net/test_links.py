@@ -1,9 +1,12 @@
 """Verdicts of a link, by table."""
 
+from typing import Literal
+
 import pytest
 
 from nodesim.net import (
     CERTAIN,
+    CONTROL_PLANE,
     HELD,
     LOST,
     REFUSED,
@@ -11,6 +14,7 @@ from nodesim.net import (
     LinkChange,
     Topology,
     after_loss,
+    apart,
     host_of,
     judge,
     retransmit_at,
@@ -123,3 +127,31 @@ def test_an_actor_sits_on_its_node_or_on_the_control_plane() -> None:
         "control-plane",
         "control-plane",
     ]
+
+
+def test_an_actor_that_stands_apart_has_links_of_its_own() -> None:
+    """Like those of where it sits; cut by itself, with its host, or both, and whole only when neither is."""
+    topology = Topology(Link(2000, jitter_us=5), Link(1000), {"probe": "w", "manager": CONTROL_PLANE})
+    assert topology.host_of("probe") == apart("probe")
+    assert topology.host_of("node/w") == "w"
+    assert topology.host_of("scheduler") == CONTROL_PLANE
+    probe = topology.link(apart("probe"), CONTROL_PLANE)
+    node = topology.link("w", CONTROL_PLANE)
+    manager = topology.link(CONTROL_PLANE, apart("manager"))
+    assert (probe.latency_us, probe.jitter_us, manager.latency_us) == (2000, 5, 1000)
+    assert probe is not node
+    assert manager is not topology.link(CONTROL_PLANE, CONTROL_PLANE)
+    steps: tuple[tuple[str, Literal["", "drop", "refuse"], str, str], ...] = (
+        (apart("probe"), "refuse", "refuse", ""),
+        ("w", "drop", "refuse", "drop"),
+        (apart("probe"), "", "drop", "drop"),
+        (apart("probe"), "drop", "drop", "drop"),
+        ("w", "", "drop", ""),
+        (apart("probe"), "", "", ""),
+    )
+    for host, cut, of_probe, of_node in steps:
+        topology.apply(LinkChange((host,), ("to-control-plane",), cut=cut))
+        assert (probe.cut, node.cut) == (of_probe, of_node)
+    topology.apply(LinkChange(("w",), ("to-control-plane",), latency_us=9))
+    assert (probe.latency_us, node.latency_us) == (9, 9)
+    assert topology.link(CONTROL_PLANE, apart("probe")).latency_us == 2000

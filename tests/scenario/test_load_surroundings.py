@@ -10,12 +10,14 @@ import pytest
 
 from nodesim.expect import INVARIANTS, LEDGER_KEYS
 from nodesim.profiles import PROFILES, SETTING_NAMES
+from nodesim.scenario.components import COMPONENTS
 from nodesim.scenario.faults import ScenarioError
 from nodesim.scenario.load import SPEC_KEYS
+from nodesim.scenario.read_actors import ACTOR_KEYS
 from nodesim.scenario.read_expect import EXPECT_KEYS
 from nodesim.scenario.read_nodes import NODE_KEYS
 from nodesim.scenario.read_settings import CONTAINER_KEYS, LINK_KEYS
-from nodesim.scenario.verbs import OBJECTS, VERBS
+from nodesim.scenario.verbs import CRASH_WAYS, OBJECTS, VERBS
 from nodesim.scenario.yamltree import VALUES_MAX
 from nodesim.spec import ContainerRule
 from nodesim.units import MINUTE, SECOND
@@ -131,6 +133,9 @@ def test_the_reference_page_is_true(tmp_path: Path) -> None:
     known = (
         *SPEC_KEYS,
         *VERBS,
+        *COMPONENTS,
+        *ACTOR_KEYS,
+        *CRASH_WAYS,
         *EXPECT_KEYS,
         *SETTING_NAMES,
         *NODE_KEYS,

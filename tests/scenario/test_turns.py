@@ -54,6 +54,13 @@ UNDONE: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("loss: {nodes: [db], loss: 1%}", "loss", {**BOTH, "loss_ppm": 10_000}),
     ("duplicate: {nodes: [db], duplicate: 1%}", "duplicate", {**BOTH, "duplicate_ppm": 10_000}),
 )
+OF_COMPONENTS: tuple[tuple[str, str, dict[str, object]], ...] = (
+    ("cut: {component: scheduler}", "heal", BOTH),
+    ("crash: {component: scheduler, afterCalls: 3}", "start", {}),
+    ("stop: {component: apiserver}", "start", {}),
+    ("start: {component: scheduler}", "stop", {}),
+    ("lag: {component: scheduler, by: 10s}", "lag", {"by_us": 0}),
+)
 
 
 @pytest.mark.parametrize(("written", "verb", "arguments"), UNDONE, ids=[each[0] for each in UNDONE])
@@ -72,11 +79,23 @@ def test_a_step_is_undone_by_its_opposite(
         assert told == arguments
 
 
-def test_every_verb_with_an_opposite_is_in_the_table_above() -> None:
-    """And opposites lead back to where they came from."""
+@pytest.mark.parametrize(("written", "verb", "arguments"), OF_COMPONENTS, ids=[each[0] for each in OF_COMPONENTS])
+def test_a_step_on_a_component_is_undone_by_its_opposite(
+    tmp_path: Path, written: str, verb: str, arguments: dict[str, object]
+) -> None:
+    """After 30 s, on the same component."""
+    scenario = scenario_of(tmp_path, f"{{at: 1m, {written}, for: 30s}}")
+    first, last = turns_of(scenario.steps, 0)
+    assert (first.at_us, first.begins, last.at_us, last.begins) == (60 * SECOND, True, 90 * SECOND, False)
+    assert (last.step.verb, last.step.arguments) == (verb, arguments)
+    assert last.step.component == first.step.component != ""
+
+
+def test_every_verb_with_an_opposite_is_in_the_tables_above() -> None:
+    """And opposites lead back to where they came from; a crash is undone like a stop."""
     able = {name for name, verb in VERBS.items() if verb.opposite}
-    assert able == {written.partition(":")[0] for written, _, _ in UNDONE}
-    assert all(VERBS[VERBS[name].opposite].opposite == name for name in able)
+    assert able == {written.partition(":")[0] for written, _, _ in (*UNDONE, *OF_COMPONENTS)}
+    assert all(VERBS[VERBS[name].opposite].opposite == ("stop" if name == "crash" else name) for name in able)
 
 
 @pytest.mark.parametrize(
