@@ -25,6 +25,8 @@ class Profile:
     (changed by kubernetes#120816 in 1.34; NLC `monitorNodeHealth`)."""
     monitor_workers: int
     """Nodes that a monitor pass works on at a time: 8 from 1.27, before one after another (NLC `monitorNodeHealth`)."""
+    namespace_pods_first: bool
+    """From 1.33 a terminating namespace loses its pods before all else (gate OrderedNamespaceDeletion)."""
     eviction_component: str
     """Component of eviction events: `taint-controller`, from 1.29 `taint-eviction-controller`."""
     eviction_frees_key: bool
@@ -76,6 +78,7 @@ V1_24: Final = Profile(
     node_monitor_grace_us=40 * SECOND,
     no_execute_on_observed_condition=True,
     monitor_workers=1,
+    namespace_pods_first=False,
     eviction_component="taint-controller",
     eviction_frees_key=False,
     disruption_target=False,
@@ -103,6 +106,7 @@ V1_36: Final = Profile(
     node_monitor_grace_us=50 * SECOND,
     no_execute_on_observed_condition=False,
     monitor_workers=8,
+    namespace_pods_first=True,
     eviction_component="taint-eviction-controller",
     eviction_frees_key=True,
     disruption_target=True,

@@ -124,7 +124,7 @@ class Step:
     * latency: `latency_us`, `jitter_us`, `direction`; loss: `loss_ppm`, `direction`; duplicate: `duplicate_ppm`,
       `direction`
     * apply: `documents` (list of documents)
-    * delete: `grace_seconds` (int or None), `force` (bool)
+    * delete: `grace_seconds` (int or None), `force` (bool), `cascade` (`background`, `foreground` or `orphan`)
     * taint: `taint` (document form), `remove` (bool); label: `labels` ({key: value or None to remove})
     * scale: `replicas` (int)
     * crash: `count` (0: at once; else at the count-th call that matches), `call_verb`, `call_resource` ("": any),

@@ -1,15 +1,26 @@
 """What does a delete do to an object: mark it, remove it, both, or nothing?
 
+What is to become of the objects that it owns is written into its finalizers, for the garbage collector to act on.
+
 There is no timer here: a deletionTimestamp that has passed deletes nothing; the kubelet (or a force) does.
 Sources: pkg/registry/core/pod/strategy.go `CheckGracefulDelete`; apiserver pkg/registry/rest/delete.go `BeforeDelete`;
-pkg/registry/generic/registry/store.go `Delete`, `markAsDeleting`, `ShouldDeleteDuringUpdate`.
+pkg/registry/generic/registry/store.go `Delete`, `markAsDeleting`, `ShouldDeleteDuringUpdate`,
+`deletionFinalizersForGarbageCollection`; pkg/registry/core/namespace/storage/storage.go `Delete`,
+`ShouldDeleteNamespaceDuringUpdate`.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from nodesim.objects import Document, whole_second
 from nodesim.units import SECOND
 from nodesim.values import value
+
+ORPHAN: Final = "orphan"
+FOREGROUND: Final = "foregroundDeletion"
+PROPAGATIONS: Final = ("Background", "Foreground", "Orphan")
+NAMESPACE_FINALIZER: Final = "kubernetes"
 
 
 @value
@@ -20,8 +31,50 @@ class Deletion:
     removed: bool
 
 
-def delete_pod(pod: Document, grace_seconds: int | None, now_us: int, *, never_in_past: bool) -> Deletion:
-    """A delete of a pod.
+def with_propagation(document: Document, propagation: str) -> Document:
+    """The object with the finalizer that its dependents ask for; the object itself where nothing changes.
+
+    Without a wish, an object that has one of the two finalizers keeps it.
+    """
+    held: list[str] = document["metadata"].get("finalizers") or []
+    orphans = propagation == "Orphan" or (not propagation and _first_of(held) == ORPHAN)
+    foreground = propagation == "Foreground" or (not propagation and FOREGROUND in held)
+    wanted = [name for name in held if name not in (ORPHAN, FOREGROUND)]
+    wanted += [ORPHAN] if orphans else []
+    wanted += [FOREGROUND] if foreground else []
+    if sorted(wanted) == sorted(held):
+        return document
+    metadata = {name: item for name, item in document["metadata"].items() if name != "finalizers"}
+    return {**document, "metadata": {**metadata, "finalizers": wanted} if wanted else metadata}
+
+
+def _first_of(finalizers: list[str]) -> str:
+    return next((name for name in finalizers if name in (ORPHAN, FOREGROUND)), "")
+
+
+def delete_namespace(namespace: Document, now_us: int) -> Deletion:
+    """A delete of a namespace: marked at first, without a grace period; gone once its own finalizers are empty."""
+    if namespace["metadata"].get("deletionTimestamp") is None:
+        metadata = {**namespace["metadata"], "deletionTimestamp": whole_second(now_us)}
+        status = {**(namespace.get("status") or {}), "phase": "Terminating"}
+        return Deletion({**namespace, "metadata": metadata, "status": status}, removed=False)
+    if (namespace.get("spec") or {}).get("finalizers"):
+        return Deletion(None, removed=False)
+    return delete_other(namespace, now_us)
+
+
+def is_finalized(old: Document, new: Document) -> bool:
+    """An update removes a namespace when deletion was asked for and no finalizer of either sort is left."""
+    spec, metadata = new.get("spec") or {}, new["metadata"]
+    return old["metadata"].get("deletionTimestamp") is not None and not (
+        spec.get("finalizers") or metadata.get("finalizers")
+    )
+
+
+def delete_pod(
+    pod: Document, grace_seconds: int | None, now_us: int, *, never_in_past: bool, rewritten: bool = False
+) -> Deletion:
+    """A delete of a pod; `rewritten`: its finalizers are not those of the stored one.
 
     With grace 0 the pod is marked and then removed: two revisions.  `never_in_past` (from 1.33): a shortened
     deletionTimestamp does not lie before now.
@@ -35,7 +88,7 @@ def delete_pod(pod: Document, grace_seconds: int | None, now_us: int, *, never_i
         return Deletion(marked, removed=grace == 0 and finalized)
     held = pod["metadata"].get("deletionGracePeriodSeconds")
     if not held:
-        return Deletion(None, removed=finalized)
+        return Deletion(pod if rewritten else None, removed=finalized)
     if grace_seconds is None or grace_seconds >= held:
         return Deletion(None, removed=False)
     until_us = pod["metadata"]["deletionTimestamp"] - (held - grace_seconds) * SECOND
@@ -46,12 +99,16 @@ def delete_pod(pod: Document, grace_seconds: int | None, now_us: int, *, never_i
     return Deletion(_marked(pod, until_us, grace, first=False), removed=grace == 0 and finalized)
 
 
-def delete_other(document: Document, now_us: int) -> Deletion:
-    """A delete of an object without a grace period: removed at once, or only marked while it has finalizers."""
+def delete_other(document: Document, now_us: int, *, rewritten: bool = False) -> Deletion:
+    """A delete of an object without a grace period: removed at once, or only marked while it has finalizers.
+
+    `rewritten`: its finalizers are not those of the stored one.
+    """
+    unmarked = document if rewritten else None
     if not document["metadata"].get("finalizers"):
-        return Deletion(None, removed=True)
+        return Deletion(unmarked, removed=True)
     if document["metadata"].get("deletionTimestamp") is not None:
-        return Deletion(None, removed=False)
+        return Deletion(unmarked, removed=False)
     return Deletion(_marked(document, whole_second(now_us), 0, first=True), removed=False)
 
 

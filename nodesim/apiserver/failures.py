@@ -83,6 +83,13 @@ def forbidden(resource: Resource, name: str, why: str) -> Failure:
     return Failure(403, "Forbidden", f'{resource.group_resource} "{name}" is forbidden: {why}')
 
 
+def unknown_propagation(word: str, known: Sequence[str]) -> Failure:
+    """A delete that says something unknown about dependents.  Source: metav1 `ValidateDeleteOptions`."""
+    supported = ", ".join(f'"{item}"' for item in (*sorted(known), "nil"))
+    text = f'propagationPolicy: Unsupported value: "{word:.80}": supported values: {supported}'
+    return Failure(422, "Invalid", f'DeleteOptions.meta.k8s.io "" is invalid: {text}')
+
+
 def unsupported_patch(style: str) -> Failure:
     """A patch in a form that the server does not know."""
     return Failure(415, "UnsupportedMediaType", f"unknown patch style {style!r:.40}, known are strategic and merge")

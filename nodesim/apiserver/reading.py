@@ -17,8 +17,6 @@ from nodesim.messages import Failure
 from nodesim.objects import Document, check_plain, decode_document
 from nodesim.objects.documents import DOCUMENT_BYTES_MAX
 
-_SUBRESOURCES = ("", "status")
-
 Served: TypeAlias = Mapping[str, Resource]
 """The resources of a server by their names in requests."""
 
@@ -26,9 +24,15 @@ Served: TypeAlias = Mapping[str, Resource]
 def find_resource(served: Served, name: str, subresource: str = "") -> Resource | Failure:
     """The resource of a request, or 404."""
     resource = served.get(name)
-    if resource is None or subresource not in _SUBRESOURCES or (subresource and not resource.has_status):
+    if resource is None or (subresource and subresource not in _subresources_of(resource)):
         return failures.unknown_resource()
     return resource
+
+
+def _subresources_of(resource: Resource) -> tuple[str, ...]:
+    if resource.rules == "Namespace":
+        return ("status", "finalize")
+    return ("status",) if resource.has_status else ()
 
 
 def find_one(

@@ -79,6 +79,8 @@ def summary(kind: str, document: Document) -> Fields:
                 "expected": status.get("expectedPods") or 0,
             }
             return {**counts, "labels": labels, "owner": owner_ref(metadata)}
+        case "Namespace":
+            return {"phase": status.get("phase") or "", "labels": labels, "owner": owner_ref(metadata)}
         case _:
             counts = workload_summary(kind, metadata, spec, status)
             return {**counts, "labels": labels, "owner": owner_ref(metadata)}

@@ -51,6 +51,8 @@ class Resource:
     create_on_update: bool = False
     unconditional_update: bool = True
     """An update may leave out metadata.resourceVersion."""
+    collected: bool = True
+    """Objects may own others and be owned; of events nobody keeps account."""
     graceful: bool = False
     """Deletion waits for a grace period (pods)."""
     label_name: bool = False
@@ -117,6 +119,7 @@ RESOURCES: Final = (
     Resource(
         plural="events",
         kind="Event",
+        collected=False,
         create_on_update=True,
         fields=_fields(
             "involvedObject.kind",

@@ -210,7 +210,14 @@ class ApiServer:
         if missed is None:
             return [_reply(frame, failures.expired(version, history.oldest))]
         watcher = Watcher(
-            frame.source, frame.connection, frame.id, resource, request.namespace, selection, request.brief
+            frame.source,
+            frame.connection,
+            frame.id,
+            resource,
+            request.namespace,
+            selection,
+            request.brief,
+            request.steady,
         )
         self._watches.open(watcher)
         effects: list[MachineEffect] = [_reply(frame, Done(200, b"", str(version)))]

@@ -32,7 +32,9 @@ _METADATA: Final[Shape] = {
     "labels": _STRINGS,
     "annotations": _STRINGS,
     "finalizers": [str],
-    "ownerReferences": [{"apiVersion": str, "kind!": str, "name!": str, "uid": str, "controller": bool}],
+    "ownerReferences": [
+        {"apiVersion": str, "kind!": str, "name!": str, "uid": str, "controller": bool, "blockOwnerDeletion": bool}
+    ],
 }
 _CONDITION: Final[Shape] = {
     "type!": str,
@@ -151,7 +153,7 @@ SHAPES: Final[dict[str, Shape]] = {
             "conditions": [_CONDITION],
         },
     },
-    "Namespace": {"metadata!": _METADATA, "spec": {}, "status": {"phase": str}},
+    "Namespace": {"metadata!": _METADATA, "spec": {"finalizers": [str]}, "status": {"phase": str}},
     "ReplicaSet": {
         "metadata!": _METADATA,
         "spec!": {

@@ -17,6 +17,7 @@ from nodesim.apiserver.defaults import (
     with_pod_defaults,
     with_replica_set_defaults,
 )
+from nodesim.apiserver.deletion import NAMESPACE_FINALIZER
 from nodesim.apiserver.registry import Resource
 from nodesim.objects import Document
 from nodesim.profiles import Settings
@@ -53,7 +54,12 @@ def prepared_for_create(resource: Resource, document: Document, settings: Settin
         case "Deployment":
             return {**with_deployment_defaults(made), "status": {}}
         case "Namespace":
-            return {**with_namespace_defaults(made), "status": {"phase": "Active"}}
+            made = with_namespace_defaults(made)
+            spec = made.get("spec") or {}
+            finalizers = spec.get("finalizers") or []
+            if NAMESPACE_FINALIZER not in finalizers:
+                finalizers = [*finalizers, NAMESPACE_FINALIZER]
+            return {**made, "spec": {**spec, "finalizers": finalizers}, "status": {"phase": "Active"}}
         case _:
             return made
 
@@ -64,6 +70,9 @@ def prepared_for_update(
     """A document that is about to replace `old`: only what this request may write is taken from it."""
     if subresource == "status":
         return _status_update(resource, old, document)
+    if subresource == "finalize":
+        spec = {**(old.get("spec") or {}), "finalizers": (document.get("spec") or {}).get("finalizers") or []}
+        return {**old, "spec": spec}
     made = _with_servers_metadata(old, document)
     if resource.has_status:
         made = _with_part(made, "status", old)
@@ -76,6 +85,8 @@ def prepared_for_update(
             made = with_deployment_defaults(made)
         case "Namespace":
             made = with_namespace_defaults(made)
+            spec = {**(made.get("spec") or {}), "finalizers": (old.get("spec") or {}).get("finalizers") or []}
+            made = {**made, "spec": spec}
         case _:
             pass
     if _raises_generation(resource, old, made):

@@ -37,6 +37,8 @@ class Watcher:
     selection: Selection
     brief: bool = False
     """Renewals of leases are told by `Renewed`."""
+    steady: bool = False
+    """Renewals of leases are not told."""
 
     @property
     def order(self) -> tuple[str, int]:
@@ -58,6 +60,8 @@ class Watcher:
             return None
         if self.selection.everything:
             new = change.new
+            if self.steady and new.base is not None:
+                return None
             if self.brief and new.base is not None:
                 return Renewed(new.namespace, new.name, new.text, new.renew_us)
             return WatchEvent(change.type, new.packed)
@@ -86,6 +90,10 @@ def _order(watcher: Watcher) -> tuple[str, int]:
     return watcher.order
 
 
+def _hears_whole_renewals(watcher: Watcher) -> bool:
+    return not (watcher.selection.everything and (watcher.brief or watcher.steady))
+
+
 class ResourceWatches:
     """The history and the watchers of one resource."""
 
@@ -107,8 +115,9 @@ class ResourceWatches:
         """Begin to tell a watcher."""
         insort(self._home(watcher), watcher, key=_order)
         self.choosy += not self._is_plain(watcher)
-        if watcher.brief and watcher.selection.everything:
-            insort(self._brief, watcher, key=_order)
+        if not _hears_whole_renewals(watcher):
+            if not watcher.steady:
+                insort(self._brief, watcher, key=_order)
         else:
             self._full += 1
 
@@ -116,8 +125,9 @@ class ResourceWatches:
         """Tell a watcher no more."""
         self._home(watcher).remove(watcher)
         self.choosy -= not self._is_plain(watcher)
-        if watcher.brief and watcher.selection.everything:
-            self._brief.remove(watcher)
+        if not _hears_whole_renewals(watcher):
+            if not watcher.steady:
+                self._brief.remove(watcher)
         else:
             self._full -= 1
         bucket = watcher.bucket

@@ -12,7 +12,16 @@ from typing import Any
 
 from nodesim.apiserver import failures
 from nodesim.apiserver.admission import IMMORTAL_NAMESPACES
-from nodesim.apiserver.deletion import Deletion, delete_other, delete_pod, is_finished
+from nodesim.apiserver.deletion import (
+    PROPAGATIONS,
+    Deletion,
+    delete_namespace,
+    delete_other,
+    delete_pod,
+    is_finalized,
+    is_finished,
+    with_propagation,
+)
 from nodesim.apiserver.eviction import budgets_of, judge_eviction, with_eviction_condition
 from nodesim.apiserver.patch import PatchError, merge_patch, strategic_merge_patch
 from nodesim.apiserver.reading import addressed, find_one, find_resource, plain_document, typed_document
@@ -181,8 +190,10 @@ class Writes:
             return failures.delete_version(resource, request.name, request.resource_version, str(stored.version))
         if resource.rules == "Namespace" and request.name in IMMORTAL_NAMESPACES:
             return failures.forbidden(resource, request.name, "this namespace may not be deleted")
+        if request.propagation and request.propagation not in PROPAGATIONS:
+            return failures.unknown_propagation(request.propagation, PROPAGATIONS)
         changes: list[Change] = []
-        deletion = self._deletion(resource, stored, request.grace_seconds, now_us)
+        deletion = self._deletion(resource, stored, request, now_us)
         if deletion.marked is not None:
             marked = self._commit(resource, stored, deletion.marked, now_us)
             if isinstance(marked, Failure):
@@ -227,11 +238,16 @@ class Writes:
             return gone
         return [*outcomes, Outcome(resource, Done(201, b"", gone.answer.resource_version), gone.changes)]
 
-    def _deletion(self, resource: Resource, stored: Stored, grace_seconds: int | None, now_us: int) -> Deletion:
+    def _deletion(self, resource: Resource, stored: Stored, request: Delete, now_us: int) -> Deletion:
+        before = stored.document
+        document = with_propagation(before, request.propagation) if resource.collected else before
+        rewritten = document is not before
         if resource.graceful:
             never_in_past = self._profile.deletion_never_in_past
-            return delete_pod(stored.document, grace_seconds, now_us, never_in_past=never_in_past)
-        return delete_other(stored.document, now_us)
+            return delete_pod(document, request.grace_seconds, now_us, never_in_past=never_in_past, rewritten=rewritten)
+        if resource.rules == "Namespace":
+            return delete_namespace(document, now_us)
+        return delete_other(document, now_us, rewritten=rewritten)
 
     def _typed(self, resource: Resource, document: Document, namespace: str, name: str) -> Document | Failure:
         typed = typed_document(resource, document)
@@ -241,8 +257,13 @@ class Writes:
         prepared = self._named(resource, document, now_us)
         metadata = prepared["metadata"]
         namespace, name = metadata.get("namespace") or "", metadata.get("name") or ""
-        if resource.namespaced and self._store.get(BY_PLURAL["namespaces"], "", namespace) is None:
-            return failures.not_found(BY_PLURAL["namespaces"], namespace)
+        if resource.namespaced:
+            home = self._store.get(BY_PLURAL["namespaces"], "", namespace)
+            if home is None:
+                return failures.not_found(BY_PLURAL["namespaces"], namespace)
+            if (home.document.get("status") or {}).get("phase") == "Terminating":
+                why = f"unable to create new content in namespace {namespace} because it is being terminated"
+                return failures.forbidden(resource, name, why)
         prepared = prepared_for_create(resource, prepared, self._settings)
         faults = create_faults(resource, prepared)
         if faults:
@@ -285,7 +306,7 @@ class Writes:
         faults = update_faults(resource, old, new)
         if faults:
             return failures.invalid(resource, stored.name, faults)
-        if is_finished(old, new):
+        if is_finalized(old, new) if resource.rules == "Namespace" else is_finished(old, new):
             last = self._store.remove(resource, stored, now_us)
             return Outcome(resource, _done(200, last), [Change("DELETED", last, stored)])
         return self._commit(resource, stored, new, now_us)

@@ -60,7 +60,7 @@ class Reflector:
         if self.next == "list":
             return List(spec.resource, spec.namespace, spec.fields, spec.labels)
         brief = spec.renewed is not None
-        return Watch(spec.resource, spec.namespace, spec.fields, spec.labels, self.version, brief)
+        return Watch(spec.resource, spec.namespace, spec.fields, spec.labels, self.version, brief, spec.steady)
 
     def answered(self, answer: Done | Listed | Failure, id_: int) -> list[ProgramEvent] | None:
         """The server answered a request: the changes that the program hears of, or None: wait, then ask again."""

@@ -24,6 +24,8 @@ class WatchSpec:
     fields: str = ""
     labels: str = ""
     renewed: Callable[[str, int], None] | None = None
+    steady: bool = False
+    """Renewals of leases are not told at all: for views of metadata."""
     label: str = ""
     """Names the watch in `Changed` and `Synced`; left empty it is the resource."""
 

@@ -81,8 +81,9 @@ class Create:
 class Update:
     """Replace an object (PUT).
 
-    `subresource` is "" or `status`.  `metadata.resourceVersion` in the document, if any, must be the stored one (else
-    409 Conflict); `metadata.uid`, if any, must match.  With `brief` the answer carries only the new resourceVersion.
+    `subresource` is "" or `status`, of namespaces also `finalize`.  `metadata.resourceVersion` in the document, if any,
+    must be the stored one (else 409 Conflict); `metadata.uid`, if any, must match.  With `brief` the answer carries
+    only the new resourceVersion.
     """
 
     resource: str
@@ -133,7 +134,11 @@ class Bind:
 
 @value
 class Delete:
-    """Delete an object.  `grace_seconds` None: the object's own; `uid` and `resource_version` are preconditions."""
+    """Delete an object.  `grace_seconds` None: the object's own; `uid` and `resource_version` are preconditions.
+
+    `propagation` says what becomes of the objects that it owns: `Background`, `Foreground` or `Orphan`; "" leaves it to
+    the object's finalizers and kind.
+    """
 
     resource: str
     namespace: str
@@ -141,6 +146,7 @@ class Delete:
     grace_seconds: int | None = None
     uid: str = ""
     resource_version: str = ""
+    propagation: str = ""
 
 
 @value
@@ -157,7 +163,8 @@ class Watch:
     """Hear of every change after `resource_version`; answered by `Done`, then by `WatchEvent` for each change.
 
     A version older than the server remembers is answered with `Failure` 410 Expired.  With `brief`, and
-    without selectors, a lease that was renewed by `Renew` is told by `Renewed` instead of the whole object.
+    without selectors, a lease that was renewed by `Renew` is told by `Renewed` instead of the whole object; with
+    `steady`, and without selectors, it is not told at all (for those who read metadata only).
     """
 
     resource: str
@@ -166,6 +173,7 @@ class Watch:
     labels: str
     resource_version: str
     brief: bool = False
+    steady: bool = False
 
 
 @value

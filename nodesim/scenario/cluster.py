@@ -92,6 +92,7 @@ def _add_control_plane(
         streams=streams,
         skip_quiet=options.skip_quiet,
         start_within_us=scenario.start_within_us,
+        more=tuple(kind.resource for kind in brought_by(scenario)),
     )
 
     def fresh(name: str) -> MakeClient:

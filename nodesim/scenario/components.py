@@ -11,10 +11,13 @@ from typing import Final, Protocol
 
 import attrs
 
+from nodesim.apiserver.registry import Resource
 from nodesim.client import WatchSpec
-from nodesim.controllers import podgc
+from nodesim.controllers import garbagecollector, namespaces, podgc
 from nodesim.controllers.deployment import DeploymentController
 from nodesim.controllers.endpointslice import EndpointSliceController
+from nodesim.controllers.garbagecollector import GarbageCollector
+from nodesim.controllers.namespaces import NamespaceController
 from nodesim.controllers.nodelifecycle import NodeLifecycleController
 from nodesim.controllers.podgc import PodGarbageCollector
 from nodesim.controllers.replicaset import ReplicaSetController
@@ -45,6 +48,8 @@ class Making:
     streams: Streams
     skip_quiet: bool
     start_within_us: int
+    more: tuple[Resource, ...] = ()
+    """Resources that the server has and nothing models."""
     process: int = 1
 
     def ahead_us(self, actor: str) -> int:
@@ -67,6 +72,8 @@ def _pod_garbage_collector(making: Making) -> WatchingProgram:
 COMPONENTS: Final[Mapping[str, Callable[[Making], WatchingProgram]]] = {
     NODE_CONTROLLER: _node_controller,
     "taint-eviction-controller": lambda making: TaintEvictionController(making.settings, making.profile),
+    garbagecollector.ACTOR: lambda making: GarbageCollector(making.more),
+    namespaces.ACTOR: lambda making: NamespaceController(making.profile, making.more),
     podgc.ACTOR: _pod_garbage_collector,
     "replicaset-controller": lambda making: ReplicaSetController(making.settings, making.profile),
     "deployment-controller": lambda making: DeploymentController(making.settings, making.profile),

@@ -151,7 +151,9 @@ def _jobs_of(step: Step) -> list[_Job]:
     about = f"{resource}/{namespace}/{name}" if namespace else f"{resource}/{name}"
     if step.verb == "delete":
         grace_seconds = 0 if arguments["force"] else arguments["grace_seconds"]
-        return [_Job(about, "delete", Delete(resource, namespace, name, grace_seconds))]
+        propagation = arguments.get("cascade", "background").capitalize()
+        request = Delete(resource, namespace, name, grace_seconds, propagation=propagation)
+        return [_Job(about, "delete", request)]
     assert step.verb == "scale", step.verb
     scale = encode_document({"spec": {"replicas": arguments["replicas"]}})
     return [_Job(about, "scale", Patch(resource, namespace, name, "", "merge", scale))]

@@ -237,6 +237,7 @@ def _resource(cursor: Cursor) -> str | None:
 
 # --- the table ------------------------------------------------------------------------------------------------------
 
+CASCADES: Final = ("background", "foreground", "orphan")
 _DIRECTION: Final = Argument("direction", "direction", partial(choice, known=DIRECTIONS), "both")
 _MODE: Final = Argument("mode", "mode", partial(choice, known=MODES), "drop")
 _LATENCY: Final = (
@@ -258,6 +259,7 @@ _DELETE: Final = (
         None,
     ),
     Argument("force", "force", boolean, False),
+    Argument("cascade", "cascade", partial(choice, known=CASCADES), "background"),
 )
 _REPLICAS: Final = Argument(
     "replicas", "replicas", partial(integer, low=0, high=REPLICAS_MAX), form="a whole number such as 5"

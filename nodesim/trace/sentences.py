@@ -132,6 +132,18 @@ def _set_sized(fields: dict[str, Any]) -> str:
     return f"ReplicaSet {fields.get('replica_set', '')} goes {sizes} ({fields.get('why', '')})"
 
 
+def _dependent(fields: dict[str, Any]) -> str:
+    return f"collected with {', '.join(fields.get('owners', ()))}"
+
+
+def _forgotten(fields: dict[str, Any]) -> str:
+    return f"no longer names {', '.join(fields.get('owners', ()))} ({fields.get('why', '')})"
+
+
+def _not_empty(fields: dict[str, Any]) -> str:
+    return f"{fields.get('remaining')} objects left, looked at again at {instant(int(fields['until_us']))}"
+
+
 def _connection_lost(fields: dict[str, Any]) -> str:
     return f"connection {fields.get('connection', '')} lost ({fields.get('why', '')})"
 
@@ -176,6 +188,10 @@ _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "Released": lambda fields: f"messages released{_way(fields)}",
     "LossChanged": _loss,
     "Step": lambda fields: f"step: {fields.get('text', '')}",
+    "DependentCollected": _dependent,
+    "OwnersForgotten": _forgotten,
+    "NamespaceNotEmpty": _not_empty,
+    "NamespaceEmptied": lambda fields: "emptied",
     "NodeQuarantined": _quarantined,
     "PodCollected": _collected,
     "KindNotModelled": _not_modelled,

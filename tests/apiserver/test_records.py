@@ -114,11 +114,11 @@ def test_a_deployments_rollout() -> None:
     assert said(cluster) == [("ObjectModified", "Deployment/default/web", fields)]
 
 
-def test_a_namespace_has_labels_and_owner() -> None:
-    """The summary of all other kinds."""
+def test_a_namespace_has_phase_labels_and_owner() -> None:
+    """The phase tells that it is terminating."""
     cluster = Cluster()
     cluster.create("namespaces", {"metadata": {"name": "team"}})
-    state = {"labels": {"kubernetes.io/metadata.name": "team"}, "owner": ""}
+    state = {"phase": "Active", "labels": {"kubernetes.io/metadata.name": "team"}, "owner": ""}
     assert said(cluster) == [("ObjectCreated", "Namespace/team", {"by": "operator", "state": state})]
 
 

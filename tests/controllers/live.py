@@ -12,7 +12,21 @@ from nodesim.apiserver import ApiServer
 from nodesim.apiserver.registry import Resource
 from nodesim.client import ClientMachine
 from nodesim.machine import Frame, MachineEffect, MachineEvent, Program, Send, Started
-from nodesim.messages import Create, Delete, Dial, Done, Failure, Get, List, Listed, Message, Patch, Update
+from nodesim.messages import (
+    Create,
+    Delete,
+    Dial,
+    Done,
+    Failure,
+    Get,
+    List,
+    Listed,
+    Message,
+    Patch,
+    Renewed,
+    Update,
+    WatchEvent,
+)
 from nodesim.net import Link, Topology
 from nodesim.objects import Document, decode_document, encode_document
 from nodesim.profiles import V1_36, Profile, Settings
@@ -31,6 +45,7 @@ class _Server:
     def __init__(self, server: ApiServer) -> None:
         self._server = server
         self.asked: list[tuple[int, str, Any]] = []
+        self._told: list[Send] = []
         self.refuse: Callable[[str, Any], Failure | None] = lambda client, request: None
 
     def handle(self, event: MachineEvent, now_us: int) -> list[MachineEffect]:
@@ -40,7 +55,21 @@ class _Server:
             failure = self.refuse(event.source, event.message)
             if failure is not None:
                 return [Send(event.source, failure, 0, event.id, event.connection)]
-        return self._server.handle(event, now_us)
+        effects = self._server.handle(event, now_us)
+        self._told += [effect for effect in effects if isinstance(effect, Send)]
+        return effects
+
+    def told(self, client: str, kind: str) -> list[str]:
+        """What a client's watches heard of a kind: types of events; of renewals in brief `Renewed`."""
+        found = []
+        for frame in self._told:
+            message = frame.message
+            if frame.destination == client and isinstance(message, Renewed):
+                found.append("Renewed")
+            elif frame.destination == client and isinstance(message, WatchEvent):
+                if decode_document(message.document)["kind"] == kind:
+                    found.append(message.type)
+        return found
 
 
 class _Person:
@@ -70,7 +99,7 @@ class Live:
         self._world.add("apiserver", self.server)
         self._world.add(PERSON, self._person)
         self._world.schedule(0, "apiserver", 0, "apiserver", Started())
-        self._post(Dial())
+        self.post(Dial())
         for name, program in programs.items():
             self.start(name, program)
 
@@ -90,7 +119,7 @@ class Live:
 
     def call(self, message: Message) -> Any:
         """A request, answered 1 ms later."""
-        n = self._post(message)
+        n = self.post(message)
         self.run(0.001)
         return self._person.answers.pop(n)
 
@@ -119,7 +148,8 @@ class Live:
         assert isinstance(answer, Listed), answer
         return [decode_document(packed)["metadata"]["name"] for packed in answer.documents]
 
-    def _post(self, message: Message) -> int:
+    def post(self, message: Message) -> int:
+        """A request that reaches the server now; nobody waits for the answer."""
         self._n += 1
         self._world.schedule(self.now_us, "scenario", self._n, "apiserver", Frame(PERSON, self._n, 0, 1, message))
         return self._n

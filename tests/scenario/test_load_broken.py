@@ -167,6 +167,7 @@ FILES: tuple[tuple[str, int, str], ...] = (
     ("steps-out-of-order.yaml", 10, "out of order: 2m comes before the step above (3m)"),
     ("steps-is-a-mapping.yaml", 8, "expected a list of steps"),
     ("step-delete-nothing.yaml", 9, "names no object"),
+    ("step-delete-cascade.yaml", 9, "did you mean 'foreground'?"),
     ("step-force-with-grace.yaml", 9, "contradict each other"),
     ("step-scale-negative.yaml", 9, "must be from 0 to"),
     ("step-label-nothing.yaml", 9, "changes nothing"),
