@@ -27,7 +27,7 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## Measure the cost of heartbeats beside a bare loop, as ratios
+bench: $(VENV)/.dev ## Measure heartbeats, codec and whole scenarios, as ratios
 	$(BIN)/python -m benchmarks
 
 clean: ## Remove .venv and caches

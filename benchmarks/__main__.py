@@ -1,6 +1,8 @@
-"""`make bench`."""
+"""`make bench`: everything that is measured, in one run, as ratios."""
 
-from benchmarks import heartbeats
+from benchmarks import codec, heartbeats, scenarios, simpy_model
 
 if __name__ == "__main__":
-    heartbeats.report()
+    for part in (heartbeats, simpy_model, codec, scenarios):
+        part.report()
+        print(flush=True)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
 import attrs
 import trio
@@ -51,13 +52,23 @@ def quiet_cluster(nodes: int) -> Cluster:
     return build(scenario, plan_of(scenario), RunOptions())
 
 
-def measure(nodes: int, stretches: int = STRETCHES) -> Cost:
+class Yardstick(Protocol):
+    """What nodesim is measured beside: renewals of so many nodes, by other means."""
+
+    renewals: int
+
+    def run(self, until_us: int) -> float:
+        """Wall seconds that the events up to `until_us` took."""
+        ...
+
+
+def measure(nodes: int, stretches: int = STRETCHES, beside: Callable[[int], Yardstick] = BareLoop) -> Cost:
     """Both sides in turns over the same virtual time."""
-    return trio.run(_measure, nodes, stretches)
+    return trio.run(_measure, nodes, stretches, beside)
 
 
-async def _measure(nodes: int, stretches: int) -> Cost:
-    cluster, bare = quiet_cluster(nodes), BareLoop(nodes)
+async def _measure(nodes: int, stretches: int, beside: Callable[[int], Yardstick]) -> Cost:
+    cluster, bare = quiet_cluster(nodes), beside(nodes)
     full_wall = bare_wall = 0.0
     stretch_us = max(RENEWALS_A_STRETCH * 10 * SECOND // nodes, SECOND)
     until_us = STARTUP_US
