@@ -20,7 +20,7 @@ check: $(VENV)/.dev ## Format, lint, types, layers, tests: what must pass before
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	NODESIM_SEEDS=20 $(BIN)/python -m pytest
 	NODESIM_FROZEN=1 $(BIN)/python -m pytest -m "not slow" -q
 
 format: $(VENV)/.dev ## Format the code
