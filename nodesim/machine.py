@@ -123,12 +123,13 @@ class SetTimer:
     """Wake this machine with `TimerFired(key)` at an instant (us, not before now); replaces the key's older timer.
 
     What the timer leads to has no cause, as befits a rhythm, unless this effect follows directly on a `Record` (then
-    that record is the cause) or `caused` is set (then this turn's cause goes on).
+    that record is the cause) or `caused` is set (then this turn's cause goes on).  With `caused` None it has none even
+    then.
     """
 
     key: TimerKey
     at_us: int
-    caused: bool = False
+    caused: bool | None = False
 
 
 @value

@@ -207,7 +207,10 @@ class World:
                 key, at_us = effect.key, effect.at_us
                 home.timers[key] = count
                 assert at_us >= now_us, f"{home.name} sets {key} into the past"
-                self._push((at_us, home.name, count, home, TIMER, key, cause if effect.caused else fresh))
+                led_here = cause if effect.caused else fresh
+                if led_here and effect.caused is None:
+                    led_here = ""
+                self._push((at_us, home.name, count, home, TIMER, key, led_here))
             elif type(effect) is CancelTimer:
                 home.timers.pop(effect.key, None)
             elif type(effect) is Record:

@@ -74,6 +74,28 @@ def test_every_call_does_what_the_api_does_however_the_run_is_made(tmp_path: Pat
     assert result.warnings == ()
 
 
+@pytest.mark.slow
+def test_the_same_actor_works_in_real_time(tmp_path: Path) -> None:
+    """At speed 400: its sleeps, its calls, its watches; sleeps end no earlier than they should."""
+
+    async def live(api: Api) -> None:
+        await api.sleep(20)
+        await user(api)
+        async with api.watch("nodes") as nodes:
+            async for event in nodes:
+                api.record("Saw", f"Node/{event.name}")
+                if len(nodes) == 2:
+                    break
+        await trio.sleep(5)
+        api.record("End", "", now=api.now_us)
+
+    records = own(run(tmp_path, {"live": live}, options=RunOptions(realtime=400)), "live")
+    assert [kind for _, kind, _ in records][:2] == ["Made", "Done"]
+    at_us, kind, fields = records[-1]
+    assert kind == "End"
+    assert 25 * SECOND < fields["now"] <= at_us < 120 * SECOND
+
+
 def test_a_watch_is_a_cache_with_events_and_outlives_a_cut(tmp_path: Path) -> None:
     """It lists first; after a lost connection it tells the differences; its cause is what it saw."""
 

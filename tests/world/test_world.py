@@ -197,3 +197,20 @@ def test_two_coupled_worlds_and_task_mode_give_the_same_records_as_one() -> None
     assert len(runs[0]) > 1000
     assert runs[0] == runs[1]
     assert runs[0] == runs[2]
+
+
+def test_a_rhythm_has_no_cause_even_behind_a_record() -> None:
+    """`caused` None: whichever turn set the timer and whatever it recorded before, it is nobody's consequence."""
+
+    def rhythm(event: Any, now_us: int) -> list[Any]:
+        if isinstance(event, Started):
+            return [Record("Before"), SetTimer("behind", 5), SetTimer("rhythm", 6, caused=None)]
+        return [Record(f"At{event.key.title()}")]
+
+    world, _ = world_of(apiserver=rhythm)
+    play(world)
+    assert [(record.kind, record.cause) for record in world.records] == [
+        ("Before", ""),
+        ("AtBehind", "apiserver#1"),
+        ("AtRhythm", ""),
+    ]

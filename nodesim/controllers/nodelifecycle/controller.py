@@ -197,5 +197,5 @@ class NodeLifecycleController:
         if wanted_us == self._tick_us:
             return
         self._tick_us = wanted_us
-        # Before all else: behind a record the timer would take it as its cause, and a tick is nobody's consequence.
-        out.insert(0, CancelTimer("tick") if wanted_us is None else SetTimer("tick", wanted_us))
+        # Before all else, and without a cause even behind a record of the client's: a tick is nobody's consequence.
+        out.insert(0, CancelTimer("tick") if wanted_us is None else SetTimer("tick", wanted_us, caused=None))

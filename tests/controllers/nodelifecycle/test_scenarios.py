@@ -727,7 +727,7 @@ def test_loops_begin_when_all_three_caches_are_filled() -> None:
     cluster.put("nodes", node("n1", labels={"kubernetes.io/os": "linux"}))
     handle = cluster.controller.handle
     assert [handle(Synced("nodes"), 0), handle(Synced("leases"), 0)] == [[], []]
-    assert handle(Synced("pods"), 0) == [SetTimer("tick", 5 * SECOND)]
+    assert handle(Synced("pods"), 0) == [SetTimer("tick", 5 * SECOND, caused=None)]
     assert handle(Synced("pods"), 1) == []
 
 
