@@ -52,6 +52,30 @@ class Profile:
     """From 1.34 the scheduler says `node(s) had untolerated taint(s)`, before with `{key: value}`."""
     balanced_allocation_by_change: bool
     """From 1.36 BalancedAllocation scores the change that a pod makes."""
+    claims_in_message: bool
+    """From 1.34 the scheduler speaks of resource claims before it speaks of preemption."""
+    fit_can_be_hopeless: bool
+    """From 1.34 a request above a node's whole allocatable makes preemption pointless there."""
+    nodes_left_out_are_told: bool
+    """From 1.31 nodes that a pod's affinity does not name are told as `didn't satisfy plugin(s) [NodeAffinity]`;
+    before, the message passed over them (schedule_one.go `findNodesThatFitPod`)."""
+    queueing_hints: bool
+    """From 1.32 a parked pod is moved only by a change that helps it by its filters' hints; before, by any change of a
+    kind that they had registered for (SchedulerQueueingHints)."""
+    preemption_async: bool
+    """From 1.33 the preemptor is told first, and its victims are asked to go meanwhile (SchedulerAsyncPreemption)."""
+    preemptor_in_event: bool
+    """From 1.27 the event Preempted names the preemptor's UID."""
+    binding_clears_nomination: bool
+    """From 1.35 binding a pod clears its nominatedNodeName (ClearingNominatedNodeNameAfterBinding)."""
+    spread_min_domains: bool
+    """From 1.27 topologySpreadConstraints may have minDomains; before, the field is dropped."""
+    spread_node_policies: bool
+    """From 1.26 they may have nodeAffinityPolicy and nodeTaintsPolicy; before, both are dropped."""
+    spread_match_label_keys: bool
+    """From 1.27 they may have matchLabelKeys; before, it is dropped."""
+    affinity_match_label_keys: bool
+    """From 1.31 terms of pod affinity may have matchLabelKeys and mismatchLabelKeys; before, both are dropped."""
     backoff_pop_when_idle: bool
     """From 1.33 an idle scheduler pops pods that are still backing off (SchedulerPopFromBackoffQ)."""
     kube_proxy_version: bool
@@ -91,6 +115,17 @@ V1_24: Final = Profile(
     kubelet_taint_admission=False,
     taint_message_without_key=False,
     balanced_allocation_by_change=False,
+    claims_in_message=False,
+    fit_can_be_hopeless=False,
+    nodes_left_out_are_told=False,
+    queueing_hints=False,
+    preemption_async=False,
+    preemptor_in_event=False,
+    binding_clears_nomination=False,
+    spread_min_domains=False,
+    spread_node_policies=False,
+    spread_match_label_keys=False,
+    affinity_match_label_keys=False,
     backoff_pop_when_idle=False,
     kube_proxy_version=True,
     create_falls_back_on_forbidden=False,
@@ -119,6 +154,17 @@ V1_36: Final = Profile(
     kubelet_taint_admission=True,
     taint_message_without_key=True,
     balanced_allocation_by_change=True,
+    claims_in_message=True,
+    fit_can_be_hopeless=True,
+    nodes_left_out_are_told=True,
+    queueing_hints=True,
+    preemption_async=True,
+    preemptor_in_event=True,
+    binding_clears_nomination=True,
+    spread_min_domains=True,
+    spread_node_policies=True,
+    spread_match_label_keys=True,
+    affinity_match_label_keys=True,
     backoff_pop_when_idle=True,
     kube_proxy_version=False,
     create_falls_back_on_forbidden=True,

@@ -1,4 +1,4 @@
-"""Does a node meet a pod's required node affinity?
+"""Does a node meet a pod's node affinity?
 
 Source: component-helpers scheduling/corev1/nodeaffinity/nodeaffinity.go (`LazyErrorNodeSelector.Match`).
 """
@@ -36,10 +36,47 @@ def parse_required_node_affinity(spec: Mapping[str, Any]) -> tuple[NodeSelectorT
     required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
     if required is None:
         return None
+    return tuple(_term(item) for item in required.get("nodeSelectorTerms") or ())
+
+
+def parse_preferred_node_affinity(spec: Mapping[str, Any]) -> tuple[tuple[int, NodeSelectorTerm], ...]:
+    """Weight and term of each `preferredDuringSchedulingIgnoredDuringExecution` of a pod's spec."""
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
     return tuple(
-        NodeSelectorTerm(_requirements(term.get("matchExpressions")), _requirements(term.get("matchFields")))
-        for term in required.get("nodeSelectorTerms") or ()
+        (item["weight"], _term(item.get("preference") or {}))
+        for item in affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
     )
+
+
+def affinity_met(
+    node_selector: Mapping[str, str], terms: tuple[NodeSelectorTerm, ...] | None, name: str, labels: Mapping[str, str]
+) -> bool:
+    """Has the node every label of the selector, and does it meet one of the terms (None: there are none)?"""
+    return all(labels.get(key) == wanted for key, wanted in node_selector.items()) and (
+        terms is None or any(term.met_by(name, labels) for term in terms)
+    )
+
+
+def named_nodes(terms: tuple[NodeSelectorTerm, ...] | None) -> tuple[str, ...] | None:
+    """The only nodes that could meet the terms, None where any node might.
+
+    Source: plugins/nodeaffinity/node_affinity.go `PreFilter`: every term has a field, and each field is `In`.
+    """
+    if not terms:
+        return None
+    names: set[str] = set()
+    for term in terms:
+        if not term.fields:
+            return None
+        fields = [set(item.values) for item in term.fields if item.operator == "In"]
+        if not fields:
+            return None
+        names |= set.intersection(*fields)
+    return tuple(sorted(names))
+
+
+def _term(item: Mapping[str, Any]) -> NodeSelectorTerm:
+    return NodeSelectorTerm(_requirements(item.get("matchExpressions")), _requirements(item.get("matchFields")))
 
 
 def _requirements(source: list[dict[str, Any]] | None) -> tuple[Requirement, ...]:

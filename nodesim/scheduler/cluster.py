@@ -28,11 +28,23 @@ class NodeFacts:
     unschedulable: bool
     allocatable: dict[str, int]
     """`cpu` in thousandths, `memory`, `pods` and all else in units."""
+    images: tuple[tuple[str, int], ...] = ()
+    """Names of images on the node and their sizes in bytes."""
+    conditions: tuple[tuple[str, str], ...] = ()
+    """Types and statuses; only where a version's queue heeds them."""
+
+
+def node_facts_with_conditions(document: Document) -> NodeFacts:
+    """The scheduler's view of a Node document in versions whose queue heeds its conditions."""
+    conditions = (document.get("status") or {}).get("conditions") or ()
+    told = tuple((item["type"], item.get("status") or "") for item in conditions)
+    return attrs.evolve(node_facts(document), conditions=told)
 
 
 def node_facts(document: Document) -> NodeFacts:
     """The scheduler's view of a Node document."""
     view = node_view(document)
+    images = (document.get("status") or {}).get("images") or ()
     return NodeFacts(
         name=view.name,
         labels=view.labels,
@@ -42,6 +54,7 @@ def node_facts(document: Document) -> NodeFacts:
             name: quantity_milli(amount) if name == "cpu" else quantity_units(amount)
             for name, amount in view.allocatable.items()
         },
+        images=tuple((name, item.get("sizeBytes") or 0) for item in images for name in item.get("names") or ()),
     )
 
 
@@ -58,6 +71,10 @@ class NodeRoom:
     scored_cpu: int = 0
     scored_memory: int = 0
     host_ports: dict[HostPort, int] = attrs.field(factory=dict)
+    picky: dict[str, PodToPlace] = attrs.field(factory=dict)
+    """Those of the pods that refuse company by required anti-affinity."""
+    choosy: dict[str, PodToPlace] = attrs.field(factory=dict)
+    """Those of the pods with any term on other pods."""
 
     @property
     def name(self) -> str:
@@ -82,10 +99,28 @@ class NodeRoom:
         assert pod.uid not in self.pods
         self.pods[pod.uid] = pod
         self._count(pod, 1)
+        terms = pod.wants.pod_affinity
+        if terms.forbidden:
+            self.picky[pod.uid] = pod
+        if terms.required or terms.forbidden or terms.preferred:
+            self.choosy[pod.uid] = pod
 
     def remove(self, uid: str) -> None:
         """Count a pod no longer, by what it was counted with."""
         self._count(self.pods.pop(uid), -1)
+        self.picky.pop(uid, None)
+        self.choosy.pop(uid, None)
+
+    def copy(self) -> NodeRoom:
+        """One whose pods can come and go by themselves."""
+        return attrs.evolve(
+            self,
+            pods=dict(self.pods),
+            requested=dict(self.requested),
+            host_ports=dict(self.host_ports),
+            picky=dict(self.picky),
+            choosy=dict(self.choosy),
+        )
 
 
 class Cluster:
@@ -136,6 +171,10 @@ class Cluster:
         if not room.listed and not room.pods:
             del self._rooms[node]
         return True
+
+    def counts(self, uid: str) -> bool:
+        """Does this pod count on some node?"""
+        return uid in self._node_of
 
     def room(self, node: str) -> NodeRoom | None:
         """The node of this name, also a ghost."""

@@ -3,84 +3,26 @@
 A table of filters in Kubernetes' order; per node the first refusal counts.  Each row also says which changes of the
 cluster can turn its refusal round (Kubernetes' queueing hints): a parked pod is moved only by such a change.
 
-Sources: pkg/scheduler/framework/plugins/{nodeunschedulable,nodename,tainttoleration,nodeaffinity,nodeports,
-noderesources}; default order: pkg/scheduler/apis/config/v1/default_plugins.go.
+The rows that look at pods on other nodes, too, are in `spread` and `interpod`.
 
-Hints exist from 1.32.  Before, a node was first checked against each parked pod (`preCheckForNode`), which moves the
-same pods for every change that the rules here know.
+Sources: pkg/scheduler/framework/plugins/{nodeunschedulable,nodename,tainttoleration,nodeaffinity,nodeports,
+noderesources}; default order: pkg/scheduler/apis/config/v1/default_plugins.go.  Volumes and resource claims are not
+modelled, so their filters never refuse.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeAlias
-
-import attrs
+from typing import Final
 
 from nodesim.objects import Taint, first_untolerated
 from nodesim.objects.taints import NO_SCHEDULE, UNSCHEDULABLE
 from nodesim.profiles import Profile
+from nodesim.scheduler.affinity import affinity_met
 from nodesim.scheduler.cluster import NodeFacts, NodeRoom
+from nodesim.scheduler.interpod import CompanyRule
 from nodesim.scheduler.pod import ANY_ADDRESS, HostPort, PodToPlace
-from nodesim.values import value
-
-
-@value
-class Refusal:
-    """Why a filter refuses a node."""
-
-    filter: str
-    reasons: tuple[str, ...]
-    hopeless: bool
-    """Kubernetes' UnschedulableAndUnresolvable: no pod's removal would help."""
-
-
-@attrs.frozen
-class NodeRule:
-    """A filter that looks at the Node object alone; no pod's removal turns its refusal round."""
-
-    name: str
-    why: Callable[[PodToPlace, NodeFacts], str]
-    """The reason of the refusal, "" where there is none."""
-
-    def check(self, pod: PodToPlace, room: NodeRoom) -> Refusal | None:
-        """The refusal of a node, None where the pod may go there."""
-        reason = self.why(pod, room.facts)
-        return Refusal(self.name, (reason,), True) if reason else None
-
-    def helped_by_node(self, pod: PodToPlace, was: NodeFacts | None, now: NodeFacts) -> bool:
-        """Does a node's change (from None: it appeared) help this pod?"""
-        return (was is None or bool(self.why(pod, was))) and not self.why(pod, now)
-
-    def helped_by_pod(self, pod: PodToPlace, gone: PodToPlace) -> bool:
-        """Does it help this pod that another one left its node?"""
-        return False
-
-
-@attrs.frozen
-class RoomRule:
-    """A filter that looks at what is on the node, too."""
-
-    name: str
-    why: Callable[[PodToPlace, NodeRoom], Refusal | None]
-    node_hint: Callable[[PodToPlace, NodeFacts | None, NodeFacts], bool]
-    pod_hint: Callable[[PodToPlace, PodToPlace], bool]
-
-    def check(self, pod: PodToPlace, room: NodeRoom) -> Refusal | None:
-        """The refusal of a node, None where the pod may go there."""
-        return self.why(pod, room)
-
-    def helped_by_node(self, pod: PodToPlace, was: NodeFacts | None, now: NodeFacts) -> bool:
-        """Does a node's change (from None: it appeared) help this pod?"""
-        return self.node_hint(pod, was, now)
-
-    def helped_by_pod(self, pod: PodToPlace, gone: PodToPlace) -> bool:
-        """Does it help this pod that another one left its node?"""
-        return self.pod_hint(pod, gone)
-
-
-Filter: TypeAlias = NodeRule | RoomRule
-
+from nodesim.scheduler.rules import Filter, NodeRule, Refusal, RoomRule
+from nodesim.scheduler.spread import SpreadRule
 
 # --- rules that look at the Node object alone -------------------------------------------------------------------------
 
@@ -112,10 +54,8 @@ def untolerated_taint_by_key(pod: PodToPlace, node: NodeFacts) -> str:
 
 def unmet_affinity(pod: PodToPlace, node: NodeFacts) -> str:
     """NodeAffinity: nodeSelector, or every term of the required node affinity, is not met."""
-    labels, wants = node.labels, pod.wants
-    met = all(labels.get(key) == wanted for key, wanted in wants.node_selector.items())
-    if met and wants.node_affinity is not None:
-        met = any(term.met_by(node.name, labels) for term in wants.node_affinity)
+    wants = pod.wants
+    met = affinity_met(wants.node_selector, wants.node_affinity, node.name, node.labels)
     return "" if met else "node(s) didn't match Pod's node affinity/selector"
 
 
@@ -180,6 +120,8 @@ _AFTER_TAINTS: Final[tuple[Filter, ...]] = (
     NodeRule("NodeAffinity", unmet_affinity),
     RoomRule("NodePorts", check_ports, _ports_helped_by_node, _ports_helped_by_pod),
     RoomRule("NodeResourcesFit", check_fit, _fit_helped_by_node, _fit_helped_by_pod),
+    SpreadRule(),
+    CompanyRule(),
 )
 
 

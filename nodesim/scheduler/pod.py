@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeAlias
 
-from nodesim.objects import Condition, Document, Toleration, parse_condition, pod_requests, pod_view
-from nodesim.scheduler.affinity import NodeSelectorTerm, parse_required_node_affinity
+from nodesim.objects import Condition, Document, Owner, Toleration, parse_condition, pod_requests, pod_view
+from nodesim.scheduler.affinity import NodeSelectorTerm, parse_preferred_node_affinity, parse_required_node_affinity
+from nodesim.scheduler.terms import PodAffinity, SpreadConstraint, pod_affinity_of, spread_constraints_of
 from nodesim.values import value
 
 DEFAULT_SCHEDULER: Final = "default-scheduler"
@@ -43,6 +44,12 @@ class Wants:
     scored_memory: int
     """Memory in bytes, with 200Mi for each container that names none."""
     host_ports: tuple[HostPort, ...]
+    preferred_nodes: tuple[tuple[int, NodeSelectorTerm], ...]
+    """Preferred node affinity, each term with its weight."""
+    pod_affinity: PodAffinity
+    spread: tuple[SpreadConstraint, ...]
+    images: tuple[str, ...]
+    """One per container, init containers first, with a tag."""
 
 
 @value
@@ -52,6 +59,8 @@ class PodToPlace:
     namespace: str
     name: str
     uid: str
+    labels: dict[str, str]
+    owner: Owner | None
     node: str
     """spec.nodeName, "" while nobody assigned it."""
     terminal: bool
@@ -65,6 +74,12 @@ class PodToPlace:
     wants: Wants
     scheduled: Condition | None
     """The condition PodScheduled."""
+    nominated: str
+    """status.nominatedNodeName: where it made room for itself, "" where nowhere."""
+    started_us: int | None
+    """status.startTime."""
+    disruption: Condition | None
+    """The condition DisruptionTarget."""
 
     @property
     def key(self) -> str:
@@ -76,13 +91,14 @@ def pod_to_place(document: Document) -> PodToPlace:
     """The scheduler's view of a Pod document."""
     base = pod_view(document)
     spec = document.get("spec") or {}
-    conditions = (document.get("status") or {}).get("conditions") or ()
-    scheduled = next((item for item in conditions if item.get("type") == "PodScheduled"), None)
+    status = document.get("status") or {}
     scored = pod_requests(_with_default_requests(spec))
     return PodToPlace(
         namespace=base.namespace,
         name=base.name,
         uid=base.uid,
+        labels=base.labels,
+        owner=base.owner,
         node=base.node,
         terminal=base.terminal,
         terminating=base.deletion_us is not None,
@@ -97,9 +113,31 @@ def pod_to_place(document: Document) -> PodToPlace:
             scored_cpu=scored.get("cpu", 0),
             scored_memory=scored.get("memory", 0),
             host_ports=_host_ports(spec),
+            preferred_nodes=parse_preferred_node_affinity(spec),
+            pod_affinity=pod_affinity_of(spec, base.namespace, base.labels),
+            spread=spread_constraints_of(spec, base.labels),
+            images=_images(spec),
         ),
-        scheduled=parse_condition(scheduled) if scheduled else None,
+        scheduled=_condition(status, "PodScheduled"),
+        nominated=status.get("nominatedNodeName") or "",
+        started_us=status.get("startTime"),
+        disruption=_condition(status, "DisruptionTarget"),
     )
+
+
+def _condition(status: dict[str, Any], kind: str) -> Condition | None:
+    found = next((item for item in status.get("conditions") or () if item.get("type") == kind), None)
+    return parse_condition(found) if found else None
+
+
+def _images(spec: dict[str, Any]) -> tuple[str, ...]:
+    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    return tuple(tagged(item["image"]) for item in containers if item.get("image"))
+
+
+def tagged(image: str) -> str:
+    """An image's name with a tag (plugins/imagelocality `normalizedImageName`)."""
+    return image if image.rfind(":") > image.rfind("/") else f"{image}:latest"
 
 
 def _in_order(requests: dict[str, int]) -> dict[str, int]:

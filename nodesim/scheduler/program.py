@@ -1,8 +1,9 @@
 """What does the scheduler do with each pod, step by step?
 
-It reads nodes and pods; once both are in its caches it takes one pod after the other from its queue, searches a node,
+It reads nodes and pods; once all is in its caches it takes one pod after the other from its queue, searches a node,
 counts the pod there at once (it is *assumed*) and asks the API server to bind it.  The answer comes later: a failure
-takes the pod off the node again.  A pod that fits nowhere is parked; its condition PodScheduled and an event say why.
+takes the pod off the node again.  A pod that fits nowhere is parked; its condition PodScheduled and an event say why;
+if the removal of lesser pods would make room for it, they are asked to go and the pod waits (it is *nominated*).
 
 A decision takes no time here; Kubernetes needs a millisecond or two.
 
@@ -11,11 +12,11 @@ Sources: pkg/scheduler/{schedule_one,eventhandlers,scheduler}.go.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import attrs
 
-from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
 from nodesim.machine import (
     Answered,
@@ -30,16 +31,21 @@ from nodesim.machine import (
     Synced,
     TimerFired,
 )
-from nodesim.messages import Bind, Patch
-from nodesim.objects import encode_document, whole_second
+from nodesim.messages import Bind
 from nodesim.profiles import Profile, Settings
-from nodesim.scheduler.cluster import Cluster, NodeFacts, node_facts
+from nodesim.scheduler.around import Around, namespace_labels, set_kin
+from nodesim.scheduler.cluster import Cluster, NodeFacts, node_facts, node_facts_with_conditions
+from nodesim.scheduler.decision import Decision, Nominations, decision
 from nodesim.scheduler.filters import filters_of
+from nodesim.scheduler.hints import Hints
 from nodesim.scheduler.pod import DEFAULT_SCHEDULER, PodToPlace, pod_to_place
+from nodesim.scheduler.preemption import Candidate, find_victims
 from nodesim.scheduler.queue import Queue, Waiting
-from nodesim.scheduler.refusal import NO_NODES, event_note, explain
+from nodesim.scheduler.refusal import NO_NODES, explain
+from nodesim.scheduler.removals import Removal, Removals
+from nodesim.scheduler.reports import Reporter
 from nodesim.scheduler.scores import scores_of
-from nodesim.scheduler.search import choose, find_feasible
+from nodesim.scheduler.search import Search, choose, find_feasible, nominated_room
 from nodesim.streams import Streams
 
 ACTOR: Final = "scheduler"
@@ -48,6 +54,7 @@ ACTOR: Final = "scheduler"
 BACKOFF_TIMER: Final = "backoff"
 PARKED_TIMER: Final = "parked"
 TIES_STREAM: Final = "scheduler/ties"
+PREEMPTION_STREAM: Final = "scheduler/preemption"
 
 
 @attrs.define
@@ -63,22 +70,30 @@ class _Assumed:
 class Scheduler:
     """kube-scheduler as a program.  No option of it is modelled yet, so `settings` is not read."""
 
-    watches: tuple[WatchSpec, ...] = (WatchSpec("nodes", node_facts), WatchSpec("pods", pod_to_place))
-
     def __init__(self, settings: Settings, profile: Profile, streams: Streams) -> None:
         self.settings = settings
         self._profile = profile
+        self.watches: tuple[WatchSpec, ...] = (
+            WatchSpec("nodes", node_facts if profile.queueing_hints else node_facts_with_conditions),
+            WatchSpec("pods", pod_to_place),
+            WatchSpec("namespaces", namespace_labels),
+            WatchSpec("replicasets", set_kin),
+        )
         self._filters = filters_of(profile)
-        self._filter_named = {row.name: row for row in self._filters}
+        self._hints = Hints(self._filters, profile.queueing_hints)
         self._scores = scores_of(profile)
         self._ties = streams.stream(TIES_STREAM)
+        self._offsets = streams.stream(PREEMPTION_STREAM)
         self._attempts = 0
         self._begin()
 
     def _begin(self) -> None:
         """Forget everything, as a process that starts; only the count of attempts and the stream go on."""
-        self._recorder = EventRecorder(DEFAULT_SCHEDULER)
+        self._reporter = Reporter()
         self._cluster = Cluster()
+        self._around = Around()
+        self._nominations = Nominations()
+        self._removals = Removals(self._profile, self._reporter.recorder)
         self._queue = Queue(self._profile.backoff_pop_when_idle)
         self._pending: dict[str, PodToPlace] = {}
         self._assumed: dict[str, _Assumed] = {}
@@ -93,6 +108,11 @@ class Scheduler:
         return f"Scheduler(pending={len(self._pending)}, assumed={len(self._assumed)})"
 
     @property
+    def cluster(self) -> Cluster:
+        """What it believes to be where."""
+        return self._cluster
+
+    @property
     def _running(self) -> bool:
         return len(self._synced) == len(self.watches)
 
@@ -104,8 +124,10 @@ class Scheduler:
                 return effects  # A heartbeat, or a container's state: the views hold nothing of it.
             if event.resource == "nodes":
                 self._node_changed(event.old, event.new, now_us)
-            else:
+            elif event.resource == "pods":
                 self._pod_changed(event.old, event.new, now_us)
+            else:
+                self._around.changed(event.resource, event.key, event.new)
         elif type(event) is Answered:
             self._answered(event, now_us, effects)
         elif type(event) is TimerFired:
@@ -133,13 +155,13 @@ class Scheduler:
         if new is None:
             assert old is not None
             self._cluster.remove_node(old.name)
-            return
-        self._cluster.set_node(new)
-        self._queue.move(lambda waiting: self._helped_by_node(waiting, old, new), now_us)
+        else:
+            self._cluster.set_node(new)
+        self._move(lambda waiting: self._hints.node_changed(waiting, old, new), now_us)
 
-    def _helped_by_node(self, waiting: Waiting, old: NodeFacts | None, new: NodeFacts) -> bool:
-        rows = [self._filter_named[name] for name in waiting.refused_by]
-        return any(row.helped_by_node(waiting.pod, old, new) for row in rows)
+    def _move(self, helped: Callable[[Waiting], bool], now_us: int) -> None:
+        """Try the parked pods again that a change helps; not those whose victims are being asked to go."""
+        self._queue.move(lambda waiting: not self._removals.run_for(waiting.pod.uid) and helped(waiting), now_us)
 
     def _pod_left(self, gone: PodToPlace, now_us: int) -> None:
         """A pod counts on its node no longer; nothing changes where it did not."""
@@ -147,10 +169,7 @@ class Scheduler:
             self._room_was_made(gone, now_us)
 
     def _room_was_made(self, gone: PodToPlace, now_us: int) -> None:
-        rows = self._filter_named
-        self._queue.move(
-            lambda waiting: any(rows[name].helped_by_pod(waiting.pod, gone) for name in waiting.refused_by), now_us
-        )
+        self._move(lambda waiting: self._hints.pod_left(waiting, gone), now_us)
 
     def _pod_changed(self, old: PodToPlace | None, new: PodToPlace | None, now_us: int) -> None:
         if old is not None and (new is None or new.uid != old.uid):
@@ -164,6 +183,8 @@ class Scheduler:
             self._pod_on_node(old, new, now_us)
         elif new.scheduler_name == DEFAULT_SCHEDULER:
             known = new.uid in self._pending
+            if new.uid not in self._assumed:
+                self._nominations.updated(self._pending.get(new.uid), new)
             self._pending[new.uid] = new
             if new.uid in self._queue:
                 self._queue.update(new, now_us)
@@ -172,8 +193,7 @@ class Scheduler:
 
     def _pod_gone(self, pod: PodToPlace, now_us: int) -> None:
         """A pod was deleted, or is Succeeded or Failed: it neither counts nor awaits anything."""
-        self._queue.remove(pod.uid)
-        self._pending.pop(pod.uid, None)
+        self._forget(pod.uid)
         assumed = self._assumed.get(pod.uid)
         if assumed is not None:
             if not assumed.bound and not pod.node:
@@ -183,14 +203,24 @@ class Scheduler:
 
     def _pod_on_node(self, old: PodToPlace | None, new: PodToPlace, now_us: int) -> None:
         """A pod is bound, by this scheduler or another hand; perhaps it was so before."""
-        self._queue.remove(new.uid)
-        self._pending.pop(new.uid, None)
+        self._forget(new.uid)
         assumed = self._assumed.pop(new.uid, None)
-        if old is not None and old.node and old.wants != new.wants:
-            self._pod_left(old, now_us)  # Resized in place: it may have made room.
+        before = old if old is not None and old.node else None
+        if before is not None and before.wants != new.wants:
+            self._pod_left(before, now_us)  # Resized in place: it may have made room.
         self._cluster.place(new, new.node)
+        if before is None:
+            self._move(lambda waiting: self._hints.pod_came(waiting, new), now_us)
+        elif before.labels != new.labels:
+            self._move(lambda waiting: self._hints.labels_changed(waiting, before, new), now_us)
         if assumed is not None and assumed.node != new.node:
             self._room_was_made(assumed.waiting.pod, now_us)
+
+    def _forget(self, uid: str) -> None:
+        """A pod awaits no node any more."""
+        self._queue.remove(uid)
+        self._pending.pop(uid, None)
+        self._nominations.drop(uid)
 
     def _timer_fired(self, event: TimerFired, now_us: int) -> None:
         if event.key == BACKOFF_TIMER:
@@ -205,29 +235,82 @@ class Scheduler:
     def _decide(self, waiting: Waiting, now_us: int, effects: list[ProgramEffect]) -> None:
         pod = waiting.pod
         if pod.terminating:
-            effects.append(self._failed_event(pod, f"skip schedule deleting pod: {pod.key}", now_us))
+            effects.append(self._reporter.failed_event(pod, f"skip schedule deleting pod: {pod.key}", now_us))
             return
         rooms = self._cluster.in_order()
         if not rooms:
             # No filter refused it, so Kubernetes treats this as an error: it is tried again by backoff alone.
             self._queue.back_off(waiting, now_us)
-            self._report(pod, "Unschedulable", NO_NODES, now_us, effects)
+            self._reporter.report(pod, "Unschedulable", NO_NODES, None, now_us, effects)
             return
-        search = find_feasible(pod, rooms, self._first_node, self._filters)
-        self._first_node = (self._first_node + len(search.feasible) + len(search.refused)) % len(rooms)
+        asked = decision(pod, rooms, self._filters, self._around, self._nominations)
+        search = self._search(asked)
         if not search.feasible:
-            by = {refusal.filter for _, refusal in search.refused}
-            self._queue.park(waiting, tuple(row.name for row in self._filters if row.name in by), now_us)
-            message = explain(pod, search.refused, self._profile.taint_message_without_key)
-            self._report(pod, "Unschedulable", message, now_us, effects)
+            self._fits_nowhere(waiting, asked, search, now_us, effects)
             return
-        choice = choose(pod, search.feasible, self._scores, self._ties)
+        choice = choose(asked, search.feasible, self._around, self._scores, self._ties)
         self._attempts += 1
         self._assumed[pod.uid] = self._binding[self._attempts] = _Assumed(waiting, choice.node)
         self._cluster.place(pod, choice.node)
+        self._nominations.drop(pod.uid)
         fields = {"node": choice.node, "feasible": choice.feasible, "score": choice.score}
         effects.append(Record("NodeChosen", f"Pod/{pod.key}", fields))
         effects.append(Call(("bind", self._attempts), Bind(pod.namespace, pod.name, pod.uid, choice.node)))
+
+    def _search(self, asked: Decision) -> Search:
+        waits_for = nominated_room(asked)
+        if waits_for is not None:
+            return Search([waits_for], [])
+        search = find_feasible(asked, self._first_node, tells_left_out=self._profile.nodes_left_out_are_told)
+        tried = len(search.feasible) + len(search.refused)
+        self._first_node = (self._first_node + tried) % len(asked.rooms)
+        return search
+
+    def _fits_nowhere(
+        self, waiting: Waiting, asked: Decision, search: Search, now_us: int, effects: list[ProgramEffect]
+    ) -> None:
+        """Park the pod, see whose removal would help it, and tell."""
+        pod = waiting.pod
+        by = {refusal.filter for _, refusal in search.refused}
+        self._queue.park(waiting, tuple(row.name for row in self._filters if row.name in by), now_us)
+        budgets = tuple(self._around.budgets[key] for key in sorted(self._around.budgets))
+        finding = find_victims(asked, search.refused, budgets, self._offsets, self._profile, now_us)
+        message = explain(search.refused, finding, self._profile)
+        if finding.chosen is None:
+            nominated = None if finding.ineligible else ""
+            if nominated == "":
+                self._nominations.drop(pod.uid)
+            self._reporter.report(pod, "Unschedulable", message, nominated, now_us, effects)
+            return
+        self._preempt(pod, finding.chosen, message, now_us, effects)
+
+    def _preempt(
+        self, pod: PodToPlace, chosen: Candidate, message: str, now_us: int, effects: list[ProgramEffect]
+    ) -> None:
+        """Ask the victims to go; up to 1.32 the pod itself is told of it afterwards."""
+        lesser = self._nominations.lesser(pod, chosen.node)
+        self._nominations.set(pod, chosen.node)
+        victims = [victim.key for victim in chosen.victims]
+        effects.append(Record("PreemptionStarted", f"Pod/{pod.key}", {"node": chosen.node, "victims": victims}))
+        if self._profile.preemption_async:
+            self._reporter.report(pod, "Unschedulable", message, chosen.node, now_us, effects)
+        for other in lesser:
+            effects.append(self._reporter.no_longer_nominated(other))
+        removal = self._removals.begin(pod, chosen, message, now_us, effects)
+        self._removal_went_on(removal, now_us, effects)
+
+    def _removal_went_on(self, removal: Removal | None, now_us: int, effects: list[ProgramEffect]) -> None:
+        """All victims have been asked: the pod may be tried again, at once if one is gone or could not be asked."""
+        if removal is None or not removal.done:
+            return
+        uid = removal.pod.uid
+        latest = self._pending.get(uid)
+        if latest is None:
+            return
+        if not self._profile.preemption_async:
+            self._reporter.report(latest, "Unschedulable", removal.message, removal.node, now_us, effects)
+        if removal.failed or any(not self._cluster.counts(victim.uid) for victim in removal.victims):
+            self._queue.move(lambda waiting: waiting.pod.uid == uid, now_us)
 
     def _answered(self, event: Answered, now_us: int, effects: list[ProgramEffect]) -> None:
         match event.tag:
@@ -237,15 +320,16 @@ class Scheduler:
                     self._bound(binding, now_us, effects)
                 else:
                     self._not_bound(binding, event.message or event.reason, now_us, effects)
+            case ("preempt", int(number), str(step)):
+                removal = self._removals.answered(number, step, event, now_us, effects)
+                self._removal_went_on(removal, now_us, effects)
             case _:
                 pass  # Events and conditions are written once, whatever becomes of them.
 
     def _bound(self, binding: _Assumed, now_us: int, effects: list[ProgramEffect]) -> None:
         pod = binding.waiting.pod
         message = f"Successfully assigned {pod.key} to {binding.node}"
-        effects.append(
-            self._recorder.event(now_us, "Pod", pod.namespace, pod.name, pod.uid, "Normal", "Scheduled", message)
-        )
+        effects.append(self._reporter.event(pod, "Normal", "Scheduled", message, now_us))
         binding.bound = True
         if self._assumed.get(pod.uid) is binding and pod.uid not in self._pending:
             del self._assumed[pod.uid]  # It went while it was being bound, and its watch told only of the end.
@@ -262,36 +346,12 @@ class Scheduler:
         if latest is None:
             return  # Gone while it was being bound.
         waiting.pod = latest
+        self._nominations.updated(None, latest)
         self._queue.back_off(waiting, now_us)
         message = f'running Bind plugin "DefaultBinder": {why}'
-        self._report(latest, "SchedulerError", message, now_us, effects)
+        self._reporter.report(latest, "SchedulerError", message, None, now_us, effects)
 
-    # --- what it says -------------------------------------------------------------------------------------------------
-
-    def _report(self, pod: PodToPlace, reason: str, message: str, now_us: int, effects: list[ProgramEffect]) -> None:
-        """Tell that a pod got no node: a record, an event, and the pod's condition where it says something else."""
-        effects.append(Record("PodUnschedulable", f"Pod/{pod.key}", {"message": message}))
-        effects.append(self._failed_event(pod, event_note(message), now_us))
-        before = pod.scheduled
-        if before is not None and (before.status, before.reason, before.message) == ("False", reason, message):
-            return
-        stays = before is not None and before.status == "False"
-        condition = {
-            "type": "PodScheduled",
-            "status": "False",
-            "reason": reason,
-            "message": message,
-            "lastProbeTime": None,
-            "lastTransitionTime": before.transition_us if before is not None and stays else whole_second(now_us),
-        }
-        document = encode_document({"status": {"conditions": [condition]}})
-        patch = Patch("pods", pod.namespace, pod.name, "status", "strategic", document)
-        effects.append(Call(("condition", pod.uid), patch))
-
-    def _failed_event(self, pod: PodToPlace, message: str, now_us: int) -> Call:
-        return self._recorder.event(
-            now_us, "Pod", pod.namespace, pod.name, pod.uid, "Warning", "FailedScheduling", message
-        )
+    # --- timers -------------------------------------------------------------------------------------------------------
 
     def _set_timers(self, now_us: int, effects: list[ProgramEffect]) -> None:
         """Timers run only while somebody backs off or is parked."""

@@ -112,7 +112,7 @@ class Queue:
     def update(self, pod: PodToPlace, now_us: int) -> None:
         """A newer view of a pod in the queue; if it asks for something else now, it is tried again."""
         waiting = self._waiting[pod.uid]
-        changed = waiting.pod.wants != pod.wants
+        changed = (waiting.pod.wants, waiting.pod.labels) != (pod.wants, pod.labels)
         waiting.pod = pod
         if changed and waiting.place is Place.PARKED:
             self._unpark(waiting, now_us)

@@ -20,9 +20,14 @@ from nodesim.messages import Bind, Create, Patch
 from nodesim.objects import Document, decode_document
 from nodesim.profiles import V1_36, Profile, Settings
 from nodesim.scheduler import Scheduler
+from nodesim.scheduler.around import Around
 from nodesim.scheduler.cluster import NodeFacts, NodeRoom, node_facts
+from nodesim.scheduler.decision import Decision, Nominations, decision
+from nodesim.scheduler.filters import filters_of
 from nodesim.scheduler.pod import PodToPlace, pod_to_place
 from nodesim.streams import Streams
+
+RESOURCES = {"Node": "nodes", "Pod": "pods", "Namespace": "namespaces", "ReplicaSet": "replicasets"}
 
 
 def node_document(name: str, **options: Any) -> Document:
@@ -76,6 +81,17 @@ def room(name: str = "n1", *pods: PodToPlace, **options: Any) -> NodeRoom:
     return made
 
 
+def asked(
+    pod: PodToPlace,
+    *rooms: NodeRoom,
+    profile: Profile = V1_36,
+    around: Around | None = None,
+    nominations: Nominations | None = None,
+) -> Decision:
+    """A decision on a pod among these nodes."""
+    return decision(pod, rooms, filters_of(profile), around or Around(), nominations or Nominations())
+
+
 class Bench:
     """A scheduler with its caches and timers; every method returns what the scheduler ordered."""
 
@@ -101,16 +117,16 @@ class Bench:
 
     def sync(self, now_us: int) -> list[ProgramEffect]:
         """The process starts and both caches are full."""
-        return [
-            effect for event in (Started(), Synced("nodes"), Synced("pods")) for effect in self.handle(event, now_us)
-        ]
+        others = [Synced(spec.resource) for spec in self.scheduler.watches if spec.resource not in ("nodes", "pods")]
+        script = (Started(), *others, Synced("nodes"), Synced("pods"))
+        return [effect for event in script for effect in self.handle(event, now_us)]
 
     def see(self, now_us: int, *documents: Document) -> list[ProgramEffect]:
         """The watch shows these objects."""
         effects = []
         for document in documents:
-            resource = "nodes" if document["kind"] == "Node" else "pods"
-            view = node_facts(document) if resource == "nodes" else pod_to_place(document)
+            resource = RESOURCES[document["kind"]]
+            view = next(spec.view for spec in self.scheduler.watches if spec.resource == resource)(document)
             name = document["metadata"]["name"]
             old = self.seen.get((resource, name))
             self.seen[resource, name] = view

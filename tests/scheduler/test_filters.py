@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from nodesim.profiles import V1_24, V1_36
-from nodesim.scheduler.filters import Refusal, filters_of
-from nodesim.scheduler.search import refusal_of
-from tests.scheduler.build import facts, pod, room
+from nodesim.scheduler.filters import filters_of
+from nodesim.scheduler.rules import Refusal
+from tests.scheduler.build import asked, facts, pod, room
 
-ROWS = {row.name: row for row in filters_of(V1_36)}
-OLD_ROWS = {row.name: row for row in filters_of(V1_24)}
+ROWS: dict[str, Any] = {row.name: row for row in filters_of(V1_36)}
+OLD_ROWS: dict[str, Any] = {row.name: row for row in filters_of(V1_24)}
 CORDON = "node.kubernetes.io/unschedulable"
 
 
@@ -177,14 +177,14 @@ def test_the_first_refusal_in_the_order_of_the_table_counts() -> None:
         {},
         {"labels": {"a": "b"}},
     ]
-    refusals = [refusal_of(asking, room(**options), filters_of(V1_36)) for options in peeled]
+    refusals = [asked(asking, node).refusal(node) for node in (room(**options) for options in peeled)]
     assert [item and item.filter for item in refusals] == [
         "NodeUnschedulable",
         "TaintToleration",
         "NodeAffinity",
         "NodeResourcesFit",
     ]
-    assert refusal_of(pod(), room(), filters_of(V1_36)) is None
+    assert asked(pod(), room()).refusal(room()) is None
 
 
 @pytest.mark.parametrize(

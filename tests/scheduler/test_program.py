@@ -48,6 +48,7 @@ def test_nothing_is_decided_before_both_caches_are_full() -> None:
     bench = Bench(synced_us=None)
     bench.handle(Started(), 0)
     assert bench.see(5, node_document("n1"), pod_document("p")) == []
+    assert bench.handle(Synced("namespaces"), 5) + bench.handle(Synced("replicasets"), 5) == []
     assert bench.handle(Synced("pods"), 6) == []
     assert binds(bench.handle(Synced("nodes"), 7)) == [("p", "n1")]
     assert bench.handle(Synced("nodes"), 8) == []
@@ -86,7 +87,8 @@ def test_pods_of_one_instant_do_not_overcommit_a_node() -> None:
     """Each is counted from its decision on, long before its binding is answered."""
     bench = Bench(synced_us=None)
     bench.see(0, node_document("n1"), node_document("n2"), big("a"), big("b"), big("c"))
-    bench.handle(Synced("nodes"), 0)
+    for resource in ("namespaces", "replicasets", "nodes"):
+        bench.handle(Synced(resource), 0)
     effects = bench.handle(Synced("pods"), 0)
     assert sorted(node for _, node in binds(effects)) == ["n1", "n2"]
     assert [name for name, _ in binds(effects)] == ["a", "b"]
@@ -361,15 +363,29 @@ def test_an_idle_scheduler_skips_the_backoff_from_1_33_on(profile: Profile, boun
 
 
 def test_up_to_1_32_backoff_doubles_with_each_refusal() -> None:
-    """A node that flaps helps at once each time; the pod comes at 0, 1, 3, 7 and 15 s, and then every 10 s."""
+    """A full node whose labels flap moves the pod each time; it comes at 0, 1, 3, 7 and 15 s, then every 10 s."""
     bench = Bench(V1_24)
-    flapping = [node_document("n1", taints=["a:NoSchedule"]), node_document("n1", allocatable={"cpu": "1"})]
-    bench.see(0, flapping[0], big("p"))
+    flapping = [node_document("n1", labels={"a": "1"}), node_document("n1", labels={"a": "2"})]
+    bench.see(0, flapping[0], big("x", **on("n1")), big("p"))
     for tenth in range(1, 360):
         bench.run_until(tenth * 100 * MS)
         bench.see(tenth * 100 * MS + 1, flapping[tenth % 2])
     tries = [t_us for t_us, effect in bench.log if records([effect])]
     assert [round(t_us / SECOND) for t_us in tries] == [0, 1, 3, 7, 15, 25, 35]
+
+
+@pytest.mark.parametrize(("profile", "tries"), [(V1_24, [0, 60, 390]), (V1_36, [0, 330])])
+def test_up_to_1_31_any_change_of_a_node_that_would_suit_when_empty_moves_a_pod(
+    profile: Profile, tries: list[int]
+) -> None:
+    """A full node's Ready turns at 60 s: no hint of the filters cares, but up to 1.31 nobody asked them."""
+    bench = Bench(profile)
+    unready = [{"type": "Ready", "status": "Unknown"}]
+    bench.see(0, node_document("n1"), big("x", **on("n1")), big("p"))
+    bench.run_until(60 * SECOND)
+    bench.see(60 * SECOND, node_document("n1", conditions=unready))
+    bench.run_until(400 * SECOND)
+    assert [t_us // SECOND for t_us, effect in bench.log if records([effect])] == tries
 
 
 def test_a_parked_pod_is_tried_again_after_five_minutes() -> None:
@@ -418,7 +434,8 @@ def test_a_process_that_starts_again_knows_nothing_and_learns_it_from_its_caches
     assert bench.answer(SECOND, lost) == []
     bench.seen.clear()
     bench.see(SECOND, node_document("n1"), big("p", **on("n1")), pod_document("q", {"cpu": "2"}))
-    effects = bench.handle(Synced("nodes"), SECOND) + bench.handle(Synced("pods"), SECOND)
+    synced = ("namespaces", "replicasets", "nodes", "pods")
+    effects = [effect for resource in synced for effect in bench.handle(Synced(resource), SECOND)]
     assert binds(effects) == []
     assert [kind for kind, _, _ in records(effects)] == ["PodUnschedulable"]
 

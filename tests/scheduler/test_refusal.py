@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from nodesim.profiles import V1_24, V1_36
 from nodesim.scheduler.cluster import NodeRoom
-from nodesim.scheduler.filters import filters_of
 from nodesim.scheduler.pod import PodToPlace
+from nodesim.scheduler.preemption import find_victims
 from nodesim.scheduler.refusal import event_note, explain
 from nodesim.scheduler.search import find_feasible
-from tests.scheduler.build import pod, room
+from nodesim.streams import Stream
+from tests.scheduler.build import asked, pod, room
 
 
 def told(asking: PodToPlace, *rooms: NodeRoom, old: bool = False) -> str:
     """The message of a search that found nothing."""
-    search = find_feasible(asking, rooms, 0, filters_of(V1_24 if old else V1_36))
+    profile = V1_24 if old else V1_36
+    question = asked(asking, *rooms, profile=profile)
+    search = find_feasible(question, 0, tells_left_out=profile.nodes_left_out_are_told)
     assert not search.feasible
-    return explain(asking, search.refused, since_1_34=not old)
+    finding = find_victims(question, search.refused, (), Stream("scheduler/preemption", 1), profile, 0)
+    return explain(search.refused, finding, profile)
 
 
 def full(name: str, priority: int = 0) -> NodeRoom:
@@ -59,12 +63,34 @@ def test_reasons_are_sorted_as_texts() -> None:
     )
 
 
-def test_the_message_says_where_preemption_is_missing() -> None:
-    """Kubernetes would evict the pod of lower priority here; nodesim does not and says so."""
+def test_where_victims_are_found_nothing_is_said_of_preemption() -> None:
+    """The pod waits for the node whose pod of lower priority goes; the other node has none such."""
     asking = pod(requests={"cpu": "1"}, spec={"priority": 5})
-    assert told(asking, full("n1", 4), full("n2", 5)).endswith(
-        "0/2 nodes are available: 1 No preemption victims found for incoming pod, "
-        "1 Preemption is not modelled by nodesim."
+    assert told(asking, full("n1", 4), full("n2", 5)) == "0/2 nodes are available: 2 Insufficient cpu."
+
+
+def test_a_trial_that_fails_tells_what_is_still_in_the_way() -> None:
+    """n1: without its lesser pod there are two CPUs too few, as the greater one stays; n2 has no lesser pod."""
+    asking = pod(requests={"cpu": "4"}, spec={"priority": 5})
+    mixed = room("n1", pod("a", {"cpu": "2"}, spec={"priority": 9}), pod("b", {"cpu": "2"}))
+    assert told(asking, mixed, full("n2", 5)).endswith(
+        "preemption: 0/2 nodes are available: 1 Insufficient cpu, 1 No preemption victims found for incoming pod."
+    )
+
+
+def test_nodes_that_a_pod_does_not_name_are_told_apart() -> None:
+    """As for DaemonSet pods, whose affinity names their node; up to 1.30 the message passed over the others."""
+    names = {"key": "metadata.name", "operator": "In", "values": ["n1"]}
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchFields": [names]}]}}
+    asking = pod(requests={"cpu": "1"}, spec={"affinity": {"nodeAffinity": required}})
+    assert told(asking, full("n1"), full("n2"), full("n3")) == (
+        "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]. "
+        "no new claims to deallocate, preemption: 0/3 nodes are available: "
+        "1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling."
+    )
+    assert told(asking, full("n1"), full("n2"), full("n3"), old=True) == (
+        "0/3 nodes are available: 1 Insufficient cpu. preemption: 0/3 nodes are available: "
+        "3 No preemption victims found for incoming pod."
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from nodesim.profiles import V1_24, V1_36
+from nodesim.scheduler.around import Around
 from nodesim.scheduler.scores import (
     balanced_allocation,
     balanced_allocation_by_change,
@@ -105,5 +106,5 @@ def test_the_sum_is_weighted_three_one_one() -> None:
     """n1: 3 x 0 + 75 + 75; n2: 3 x 100 + 75 + 75; with 1.24's balance 100 instead of 75."""
     nodes = [room("n1", taints=["a:PreferNoSchedule"]), room("n2")]
     asking = pod(requests={"cpu": "1", "memory": "2Gi"})
-    assert total_scores(asking, nodes, scores_of(V1_36)) == [150, 450]
-    assert total_scores(asking, nodes, scores_of(V1_24)) == [175, 475]
+    assert total_scores(asking, nodes, nodes, Around(), scores_of(V1_36)) == [150, 450]
+    assert total_scores(asking, nodes, nodes, Around(), scores_of(V1_24)) == [175, 475]

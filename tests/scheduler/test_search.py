@@ -7,14 +7,14 @@ from collections import Counter
 import pytest
 
 from nodesim.profiles import V1_36
+from nodesim.scheduler.around import Around
 from nodesim.scheduler.cluster import Cluster
-from nodesim.scheduler.filters import filters_of
 from nodesim.scheduler.scores import scores_of
 from nodesim.scheduler.search import choose, enough_nodes, find_feasible
 from nodesim.streams import Stream
-from tests.scheduler.build import facts, pod, room
+from tests.scheduler.build import asked, facts, pod, room
 
-FILTERS, SCORES = filters_of(V1_36), scores_of(V1_36)
+SCORES = scores_of(V1_36)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_large_clusters_are_searched_in_part(nodes: int, enough: int) -> None:
 def test_a_search_ends_with_enough_and_begins_where_told() -> None:
     """Of 250 nodes 120 feasible ones suffice; refused ones on the way are noted; the search wraps round."""
     rooms = [room(f"n{place}", unschedulable=place == 249) for place in range(250)]
-    search = find_feasible(pod(), rooms, 240, FILTERS)
+    search = find_feasible(asked(pod(), *rooms), 240)
     assert [item.name for item, _ in search.refused] == ["n249"]
     assert [search.feasible[0].name, search.feasible[-1].name, len(search.feasible)] == ["n240", "n110", 120]
 
@@ -38,7 +38,7 @@ def test_ties_are_decided_by_one_draw_and_evenly() -> None:
     """Of three nodes alike each wins about a third of 3,000 decisions; each decision draws once."""
     stream = Stream("scheduler/ties", 7)
     rooms = [room(name) for name in ("n1", "n2", "n3")]
-    won = Counter(choose(pod(), rooms, SCORES, stream).node for _ in range(3000))
+    won = Counter(choose(asked(pod(), *rooms), rooms, Around(), SCORES, stream).node for _ in range(3000))
     assert stream.index == 3000
     assert sorted(won) == ["n1", "n2", "n3"]
     assert min(won.values()) > 900
@@ -48,9 +48,10 @@ def test_without_a_tie_nothing_is_drawn() -> None:
     """The best node wins; an only feasible node is not even scored."""
     stream = Stream("scheduler/ties", 7)
     full = room("n1", pod("there", {"cpu": "1"}))
-    best = choose(pod(), [full, room("n2")], SCORES, stream)
+    rooms = [full, room("n2")]
+    best = choose(asked(pod(), *rooms), rooms, Around(), SCORES, stream)
     assert (best.node, best.feasible, best.score) == ("n2", 2, 3 * 100 + 97)
-    only = choose(pod(), [full], SCORES, stream)
+    only = choose(asked(pod(), full), [full], Around(), SCORES, stream)
     assert (only.node, only.feasible, only.score) == ("n1", 1, None)
     assert stream.index == 0
 
