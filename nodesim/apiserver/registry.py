@@ -158,6 +158,7 @@ RESOURCES: Final = (
         group="discovery.k8s.io",
         has_generation=True,
     ),
+    Resource(plural="priorityclasses", kind="PriorityClass", group="scheduling.k8s.io", namespaced=False),
     Resource(
         plural="poddisruptionbudgets",
         kind="PodDisruptionBudget",

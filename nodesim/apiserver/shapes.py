@@ -50,6 +50,7 @@ _CONTAINER: Final[Shape] = {
     "image": str,
     "restartPolicy": str,
     "resources": {"requests": _QUANTITIES, "limits": _QUANTITIES},
+    "ports": [{"containerPort": int, "hostPort": int, "hostIP": str, "protocol": str}],
 }
 _ENDPOINT: Final[Shape] = {
     "addresses": [str],
@@ -61,6 +62,38 @@ _SELECTOR: Final[Shape] = {
     "matchLabels": _STRINGS,
     "matchExpressions": [{"key!": str, "operator!": str, "values": [str]}],
 }
+_EXPRESSIONS: Final[Shape] = [{"key!": str, "operator!": str, "values": [str]}]
+_NODE_TERM: Final[Shape] = {"matchExpressions": _EXPRESSIONS, "matchFields": _EXPRESSIONS}
+_POD_TERM: Final[Shape] = {
+    "topologyKey!": str,
+    "labelSelector": _SELECTOR,
+    "namespaceSelector": _SELECTOR,
+    "namespaces": [str],
+    "matchLabelKeys": [str],
+    "mismatchLabelKeys": [str],
+}
+_POD_TERMS: Final[Shape] = {
+    "requiredDuringSchedulingIgnoredDuringExecution": [_POD_TERM],
+    "preferredDuringSchedulingIgnoredDuringExecution": [{"weight!": int, "podAffinityTerm!": _POD_TERM}],
+}
+_AFFINITY: Final[Shape] = {
+    "nodeAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms!": [_NODE_TERM]},
+        "preferredDuringSchedulingIgnoredDuringExecution": [{"weight!": int, "preference!": _NODE_TERM}],
+    },
+    "podAffinity": _POD_TERMS,
+    "podAntiAffinity": _POD_TERMS,
+}
+_SPREAD: Final[Shape] = {
+    "topologyKey!": str,
+    "maxSkew!": int,
+    "whenUnsatisfiable!": str,
+    "labelSelector": _SELECTOR,
+    "minDomains": int,
+    "nodeAffinityPolicy": str,
+    "nodeTaintsPolicy": str,
+    "matchLabelKeys": [str],
+}
 _POD_SPEC: Final[Shape] = {
     "nodeName": str,
     "containers": [_CONTAINER],
@@ -69,8 +102,12 @@ _POD_SPEC: Final[Shape] = {
     "schedulerName": str,
     "terminationGracePeriodSeconds": int,
     "priority": int,
+    "priorityClassName": str,
+    "preemptionPolicy": str,
+    "hostNetwork": bool,
     "nodeSelector": _STRINGS,
-    "affinity": {},
+    "affinity": _AFFINITY,
+    "topologySpreadConstraints": [_SPREAD],
     "overhead": _QUANTITIES,
     "tolerations": [{"key": str, "operator": str, "value": str, "effect": str, "tolerationSeconds": int}],
 }
@@ -90,6 +127,7 @@ SHAPES: Final[dict[str, Shape]] = {
             "conditions": [_CONDITION],
             "addresses": [{"type!": str, "address": str}],
             "capacity": _QUANTITIES,
+            "images": [{"names": [str], "sizeBytes": int}],
             "allocatable": _QUANTITIES,
         },
     },
@@ -101,6 +139,8 @@ SHAPES: Final[dict[str, Shape]] = {
             "reason": str,
             "message": str,
             "conditions": [_CONDITION],
+            "nominatedNodeName": str,
+            "startTime": int,
             "containerStatuses": [{"name!": str, "restartCount": int}],
         },
     },
@@ -153,6 +193,7 @@ SHAPES: Final[dict[str, Shape]] = {
             "conditions": [_CONDITION],
         },
     },
+    "PriorityClass": {"metadata!": _METADATA, "value!": int, "globalDefault": bool, "preemptionPolicy": str},
     "Namespace": {"metadata!": _METADATA, "spec": {"finalizers": [str]}, "status": {"phase": str}},
     "ReplicaSet": {
         "metadata!": _METADATA,

@@ -18,6 +18,7 @@ from nodesim.apiserver.defaults import (
     with_replica_set_defaults,
 )
 from nodesim.apiserver.deletion import NAMESPACE_FINALIZER
+from nodesim.apiserver.priority import with_class_defaults, with_old_priority
 from nodesim.apiserver.registry import Resource
 from nodesim.objects import Document
 from nodesim.profiles import Settings
@@ -53,6 +54,8 @@ def prepared_for_create(resource: Resource, document: Document, settings: Settin
             return {**with_replica_set_defaults(made), "status": {"replicas": 0}}
         case "Deployment":
             return {**with_deployment_defaults(made), "status": {}}
+        case "PriorityClass":
+            return with_class_defaults(made)
         case "Namespace":
             made = with_namespace_defaults(made)
             spec = made.get("spec") or {}
@@ -78,7 +81,7 @@ def prepared_for_update(
         made = _with_part(made, "status", old)
     match resource.rules:
         case "Pod":
-            made = with_default_tolerations(with_pod_defaults(made), settings)
+            made = with_default_tolerations(with_pod_defaults(with_old_priority(old, made)), settings)
         case "ReplicaSet":
             made = with_replica_set_defaults(made)
         case "Deployment":
@@ -87,6 +90,8 @@ def prepared_for_update(
             made = with_namespace_defaults(made)
             spec = {**(made.get("spec") or {}), "finalizers": (old.get("spec") or {}).get("finalizers") or []}
             made = {**made, "spec": spec}
+        case "PriorityClass":
+            made = with_class_defaults(made)
         case _:
             pass
     if _raises_generation(resource, old, made):

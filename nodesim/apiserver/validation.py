@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from nodesim.apiserver.placement import placement_faults
+from nodesim.apiserver.priority import changed_class_faults, class_faults
 from nodesim.apiserver.registry import Resource
 from nodesim.apiserver.validation_workloads import deployment_faults, not_negative
 from nodesim.objects import Document, selector_of
@@ -58,6 +60,8 @@ def update_faults(resource: Resource, old: Document, new: Document) -> list[str]
                 "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, "
                 f"found new finalizers {added}"
             )
+    if resource.rules == "PriorityClass":
+        faults += changed_class_faults(old, new)
     if new.get("spec") != old.get("spec"):
         faults += _kind_faults(resource, new)
         faults += _changed_spec_faults(resource, old.get("spec") or {}, new.get("spec") or {})
@@ -95,7 +99,7 @@ def _kind_faults(resource: Resource, document: Document) -> list[str]:
     spec: dict[str, Any] = document.get("spec") or {}
     match resource.rules:
         case "Pod":
-            return _pod_spec_faults(spec, "spec")
+            return _pod_spec_faults(spec, "spec") + placement_faults(spec, "spec")
         case "Node":
             return _taint_faults(spec.get("taints") or [])
         case "Lease":
@@ -106,6 +110,8 @@ def _kind_faults(resource: Resource, document: Document) -> list[str]:
             return _workload_faults(spec)
         case "Deployment":
             return [*deployment_faults(spec), *_workload_faults(spec)]
+        case "PriorityClass":
+            return class_faults(document)
         case _:
             return []
 
@@ -160,7 +166,8 @@ def _workload_faults(spec: dict[str, Any]) -> list[str]:
     policy = (template.get("spec") or {}).get("restartPolicy")
     if policy in ("OnFailure", "Never"):
         faults.append(f'spec.template.spec.restartPolicy: Unsupported value: "{policy}": supported values: "Always"')
-    return faults + _pod_spec_faults(template.get("spec") or {}, "spec.template.spec")
+    inner, path = template.get("spec") or {}, "spec.template.spec"
+    return faults + _pod_spec_faults(inner, path) + placement_faults(inner, path)
 
 
 def _changed_spec_faults(resource: Resource, old: dict[str, Any], new: dict[str, Any]) -> list[str]:

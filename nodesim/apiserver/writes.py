@@ -22,8 +22,10 @@ from nodesim.apiserver.deletion import (
     is_finished,
     with_propagation,
 )
+from nodesim.apiserver.dropped import without_unknown_fields
 from nodesim.apiserver.eviction import budgets_of, judge_eviction, with_eviction_condition
 from nodesim.apiserver.patch import PatchError, merge_patch, strategic_merge_patch
+from nodesim.apiserver.priority import second_default, system_classes, with_priority
 from nodesim.apiserver.reading import addressed, find_one, find_resource, plain_document, typed_document
 from nodesim.apiserver.registry import BY_PLURAL, START_NAMESPACES, Resource
 from nodesim.apiserver.store import Change, DocumentTooLarge, Store, Stored, generated_name
@@ -57,10 +59,12 @@ class Writes:
         self._profile = profile
 
     def start(self) -> None:
-        """Make the namespaces that are there before anything else."""
+        """Make the namespaces and classes that are there before anything else."""
         for name in START_NAMESPACES:
             document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
             self._create(BY_PLURAL["namespaces"], document, 0)
+        for document in system_classes():
+            self._create(BY_PLURAL["priorityclasses"], document, 0)
 
     def create(self, request: Create, now_us: int) -> Outcome | Failure:
         """POST."""
@@ -165,6 +169,8 @@ class Writes:
         if spec.get("nodeName"):
             why = f'pod {request.name} is already assigned to node "{spec["nodeName"]}"'
             return failures.conflict("pods/binding", request.name, why)
+        if self._profile.binding_clears_nomination:
+            status = {name: item for name, item in status.items() if name != "nominatedNodeName"}
         bound = {
             **pod,
             "spec": {**spec, "nodeName": request.node},
@@ -264,7 +270,10 @@ class Writes:
             if (home.document.get("status") or {}).get("phase") == "Terminating":
                 why = f"unable to create new content in namespace {namespace} because it is being terminated"
                 return failures.forbidden(resource, name, why)
-        prepared = prepared_for_create(resource, prepared, self._settings)
+        admitted = self._admitted(resource, prepared)
+        if isinstance(admitted, str):
+            return failures.forbidden(resource, name, admitted)
+        prepared = prepared_for_create(resource, admitted, self._settings)
         faults = create_faults(resource, prepared)
         if faults:
             return failures.invalid(resource, name, faults)
@@ -275,6 +284,15 @@ class Writes:
         except DocumentTooLarge as broken:
             return failures.too_large(broken.size)
         return Outcome(resource, _done(201, stored), [Change("ADDED", stored, None)])
+
+    def _admitted(self, resource: Resource, document: Document) -> Document | str:
+        """A new object as the admission plugins that look at other objects make it, or why they refuse it."""
+        if resource.rules not in ("Pod", "PriorityClass"):
+            return document
+        classes = [stored.document for stored in self._store.objects("priorityclasses").values()]
+        if resource.rules == "PriorityClass":
+            return second_default(document, classes) or document
+        return with_priority(without_unknown_fields(document, self._profile), classes)
 
     def _named(self, resource: Resource, document: Document, now_us: int) -> Document:
         """The document with a name, where it has only a prefix for one."""

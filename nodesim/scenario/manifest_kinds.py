@@ -15,18 +15,11 @@ from typing import Final
 
 from nodesim.scenario.faults import clip
 from nodesim.scenario.figures import number_or_percentage, resources
-from nodesim.scenario.manifest_pods import (
-    check_annotations,
-    check_pod,
-    check_taints,
-    list_part,
-    lists_of_maps,
-    no_instant,
-    part,
-    section,
-)
+from nodesim.scenario.manifest_placement import check_priority_class
+from nodesim.scenario.manifest_pods import check_annotations, check_pod, check_taints, no_instant
 from nodesim.scenario.manifest_workloads import REPLICAS_MAX, check_deployment, check_replica_set
 from nodesim.scenario.names import label_name, labels, object_name
+from nodesim.scenario.parts import list_part, lists_of_maps, part, section
 from nodesim.scenario.reading import Cursor, Fields, boolean, choice, integer, items, open_fields, text
 from nodesim.scenario.selectors import check_selector
 from nodesim.scenario.yamltree import MapTree, ScalarTree
@@ -162,6 +155,7 @@ KINDS: Final[dict[str, tuple[str, Callable[[Fields], None]]]] = {
     "Node": ("v1", _node),
     "Lease": ("coordination.k8s.io/v1", _lease),
     "Service": ("v1", _service),
+    "PriorityClass": ("scheduling.k8s.io/v1", check_priority_class),
     "PodDisruptionBudget": ("policy/v1", _disruption_budget),
 }
 """The kinds of which nodesim reads parts: their apiVersion, and what looks at them."""

@@ -11,8 +11,10 @@ from typing import Final
 
 from nodesim.scenario.faults import clip, suggestion
 from nodesim.scenario.figures import duration, resources
+from nodesim.scenario.manifest_placement import check_placement
 from nodesim.scenario.names import EFFECTS, is_qualified, label_name, labels, object_name
-from nodesim.scenario.reading import Cursor, Fields, Reader, choice, integer, items, open_fields, string_map, text
+from nodesim.scenario.parts import list_part, lists_of_maps, part, section
+from nodesim.scenario.reading import Cursor, Fields, choice, integer, items, open_fields, string_map, text
 from nodesim.units import parse_duration
 
 SECONDS_MAX: Final = 10 * 366 * 24 * 3600
@@ -26,36 +28,11 @@ _SPEC_FORM: Final = "a spec such as {containers: [{name: c, image: busybox}]}"
 _CONTAINER_FORM: Final = "a container such as {name: c, image: busybox}"
 
 
-def part(found: Fields, key: str, read: Reader[object]) -> None:
-    """Look at an optional part of a document; null means absent, as in the API."""
-    cursor = found.get(key)
-    if cursor is not None and not cursor.null:
-        read(cursor)
-
-
-def section(found: Fields, key: str) -> Fields | None:
-    """An optional mapping of a document; null means absent."""
-    cursor = found.get(key)
-    return None if cursor is None or cursor.null else open_fields(cursor, f"a mapping under {key}")
-
-
-def list_part(found: Fields, key: str, form: str) -> list[Cursor]:
-    """The items of an optional list of a document."""
-    cursor = found.get(key)
-    return [] if cursor is None else items(cursor, form)
-
-
 def no_instant(found: Fields, key: str) -> None:
     """A date means nothing in a run, whose time begins at 0."""
     cursor = found.get(key)
     if cursor is not None and not cursor.null:
         cursor.fault("dates are not read, a run's time begins at 0; leave this key out")
-
-
-def lists_of_maps(found: Fields, key: str, noun: str) -> list[Fields]:
-    """The mappings in an optional list of a document."""
-    opened = [open_fields(item, "a mapping") for item in list_part(found, key, f"a list of {noun}")]
-    return [each for each in opened if each is not None]
 
 
 def check_annotations(metadata: Fields) -> None:
@@ -134,6 +111,7 @@ def _spec(spec: Fields) -> None:
     part(spec, "terminationGracePeriodSeconds", partial(integer, low=0, high=SECONDS_MAX))
     part(spec, "restartPolicy", partial(choice, known=RESTART_POLICIES))
     part(spec, "overhead", resources)
+    check_placement(spec)
 
 
 def _node_name(cursor: Cursor) -> str | None:

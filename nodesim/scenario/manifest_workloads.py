@@ -9,7 +9,8 @@ from functools import partial
 from typing import Final
 
 from nodesim.scenario.figures import number_or_percentage
-from nodesim.scenario.manifest_pods import INT32_MAX, check_pod_template, part, section
+from nodesim.scenario.manifest_pods import INT32_MAX, check_pod_template
+from nodesim.scenario.parts import part, section
 from nodesim.scenario.reading import Fields, boolean, choice, integer, open_fields, text
 from nodesim.scenario.selectors import check_selector
 from nodesim.scenario.yamltree import MapTree

@@ -33,7 +33,7 @@ from nodesim.machine import (
 )
 from nodesim.messages import Bind
 from nodesim.profiles import Profile, Settings
-from nodesim.scheduler.around import Around, namespace_labels, set_kin
+from nodesim.scheduler.around import Around, budget, namespace_labels, service_kin, set_kin
 from nodesim.scheduler.cluster import Cluster, NodeFacts, node_facts, node_facts_with_conditions
 from nodesim.scheduler.decision import Decision, Nominations, decision
 from nodesim.scheduler.filters import filters_of
@@ -77,7 +77,9 @@ class Scheduler:
             WatchSpec("nodes", node_facts if profile.queueing_hints else node_facts_with_conditions),
             WatchSpec("pods", pod_to_place),
             WatchSpec("namespaces", namespace_labels),
+            WatchSpec("services", service_kin),
             WatchSpec("replicasets", set_kin),
+            WatchSpec("poddisruptionbudgets", budget),
         )
         self._filters = filters_of(profile)
         self._hints = Hints(self._filters, profile.queueing_hints)

@@ -27,7 +27,15 @@ from nodesim.scheduler.filters import filters_of
 from nodesim.scheduler.pod import PodToPlace, pod_to_place
 from nodesim.streams import Streams
 
-RESOURCES = {"Node": "nodes", "Pod": "pods", "Namespace": "namespaces", "ReplicaSet": "replicasets"}
+RESOURCES = {
+    "Node": "nodes",
+    "Pod": "pods",
+    "Namespace": "namespaces",
+    "ReplicaSet": "replicasets",
+    "Service": "services",
+}
+OTHER_CACHES = ("namespaces", "services", "replicasets", "poddisruptionbudgets")
+"""What the scheduler watches besides nodes and pods."""
 
 
 def node_document(name: str, **options: Any) -> Document:
@@ -117,7 +125,7 @@ class Bench:
 
     def sync(self, now_us: int) -> list[ProgramEffect]:
         """The process starts and both caches are full."""
-        others = [Synced(spec.resource) for spec in self.scheduler.watches if spec.resource not in ("nodes", "pods")]
+        others = [Synced(resource) for resource in OTHER_CACHES]
         script = (Started(), *others, Synced("nodes"), Synced("pods"))
         return [effect for event in script for effect in self.handle(event, now_us)]
 

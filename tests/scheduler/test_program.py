@@ -13,6 +13,7 @@ from nodesim.objects import Document
 from nodesim.profiles import V1_24, V1_36, Profile
 from nodesim.units import MILLISECOND, SECOND
 from tests.scheduler.build import (
+    OTHER_CACHES,
     Bench,
     bind_calls,
     binds,
@@ -48,7 +49,7 @@ def test_nothing_is_decided_before_both_caches_are_full() -> None:
     bench = Bench(synced_us=None)
     bench.handle(Started(), 0)
     assert bench.see(5, node_document("n1"), pod_document("p")) == []
-    assert bench.handle(Synced("namespaces"), 5) + bench.handle(Synced("replicasets"), 5) == []
+    assert [effect for resource in OTHER_CACHES for effect in bench.handle(Synced(resource), 5)] == []
     assert bench.handle(Synced("pods"), 6) == []
     assert binds(bench.handle(Synced("nodes"), 7)) == [("p", "n1")]
     assert bench.handle(Synced("nodes"), 8) == []
@@ -87,7 +88,7 @@ def test_pods_of_one_instant_do_not_overcommit_a_node() -> None:
     """Each is counted from its decision on, long before its binding is answered."""
     bench = Bench(synced_us=None)
     bench.see(0, node_document("n1"), node_document("n2"), big("a"), big("b"), big("c"))
-    for resource in ("namespaces", "replicasets", "nodes"):
+    for resource in (*OTHER_CACHES, "nodes"):
         bench.handle(Synced(resource), 0)
     effects = bench.handle(Synced("pods"), 0)
     assert sorted(node for _, node in binds(effects)) == ["n1", "n2"]
@@ -434,7 +435,7 @@ def test_a_process_that_starts_again_knows_nothing_and_learns_it_from_its_caches
     assert bench.answer(SECOND, lost) == []
     bench.seen.clear()
     bench.see(SECOND, node_document("n1"), big("p", **on("n1")), pod_document("q", {"cpu": "2"}))
-    synced = ("namespaces", "replicasets", "nodes", "pods")
+    synced = (*OTHER_CACHES, "nodes", "pods")
     effects = [effect for resource in synced for effect in bench.handle(Synced(resource), SECOND)]
     assert binds(effects) == []
     assert [kind for kind, _, _ in records(effects)] == ["PodUnschedulable"]
