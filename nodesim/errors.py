@@ -86,3 +86,20 @@ class ActorStuck(NotRunnable):
 
 class TimeStandsStill(NodesimError):
     """Actors keep waking each other without the clock moving; names the last of them."""
+
+
+def single_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What a nursery wrapped: one error inside, KeyboardInterrupt and then our own before all others."""
+    errors: list[BaseException] = []
+    pending: list[BaseException] = [group]
+    while pending:
+        error = pending.pop()
+        if isinstance(error, BaseExceptionGroup):
+            pending.extend(error.exceptions)
+        else:
+            errors.append(error)
+    for wanted in (KeyboardInterrupt, NodesimError):
+        for error in errors:
+            if isinstance(error, wanted):
+                return error
+    return errors[0]

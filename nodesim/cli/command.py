@@ -9,25 +9,47 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib.metadata import entry_points
+from typing import Final, cast
 
 import click
 
 from nodesim import __version__
+from nodesim.cli.agent import agent
 from nodesim.cli.diff import diff
 from nodesim.cli.explain import explain_command
+from nodesim.cli.hub import hub
 from nodesim.cli.run import run
 from nodesim.cli.schema import schema
 from nodesim.cli.validate import validate
 from nodesim.errors import ActorFailed, ExitCode, NodesimError
 
-EPILOG = """\b
+GROUP: Final = "nodesim.commands"
+
+EPILOG: Final = """\b
 Exit codes: 0 all expectations held, 1 one failed, 2 bad usage or file, 3 undecided (the run ended
 before a window did), 4 could not be run (or an actor of yours raised), 70 a bug in nodesim,
 130 interrupted.
 Of several runs the worst counts, in the order 70, 2, 4, 1, 3, 0."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+class Commands(click.Group):
+    """Ours, and those that others add by the entry-point group `nodesim.commands`; these are read when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names."""
+        return sorted({*super().list_commands(ctx), *(entry.name for entry in entry_points(group=GROUP))})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        found = super().get_command(ctx, cmd_name)
+        if found is None:
+            for entry in entry_points(group=GROUP, name=cmd_name):
+                return cast(click.Command, entry.load())
+        return found
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
 @click.version_option(__version__, prog_name="nodesim")
 def cli() -> None:
     """Emulate the node side of a Kubernetes cluster and the control plane that judges it.
@@ -37,7 +59,7 @@ def cli() -> None:
     """
 
 
-for _command in (run, validate, schema, diff, explain_command):
+for _command in (run, validate, hub, agent, schema, diff, explain_command):
     cli.add_command(_command)
 
 

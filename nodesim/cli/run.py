@@ -2,77 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 import attrs
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
-from nodesim.cli.determinism import compare_fresh_runs
 from nodesim.cli.files import scenario_files
-from nodesim.cli.live import Follow
-from nodesim.cli.report import print_head, print_report, report_console
-from nodesim.errors import WORST_FIRST, ActorCrash, ActorFailed, ActorStuck, ExitCode
-from nodesim.profiles import PROFILES
-from nodesim.scenario.faults import ScenarioError
-from nodesim.scenario.load import load_scenario
-from nodesim.scenario.options import RunOptions
-from nodesim.scenario.runner import Run
-from nodesim.spec import Scenario
-from nodesim.trace.writer import trace_lines
-from nodesim.units import SECOND
+from nodesim.cli.fleet import AGENTS_MAX, fleet
+from nodesim.cli.playing import ONLY_VIRTUAL, Wishes, check_realtime, load_all, play_one, run_options
+from nodesim.errors import WORST_FIRST, ExitCode
 from nodesim.world import spare_the_collector
-
-SPEED_MIN, SPEED_MAX = 0.001, 100_000.0
-"""Real time is at most slowed down a thousand times; beyond the upper bound no computer keeps up."""
-
-
-@attrs.frozen(kw_only=True)
-class _Wishes:
-    """The options of the command."""
-
-    seed: int | None
-    seeds: int
-    profile: str | None
-    overrides: tuple[str, ...]
-    trace: Path | None
-    as_json: bool
-    quiet: bool
-    check: bool
-    realtime: float | None
-    heartbeats: bool
-
-    def arguments(self, path: Path, seed: int) -> list[str]:
-        """The arguments that make this run again."""
-        made = [str(path), "--seed", str(seed)]
-        if self.profile is not None:
-            made += ["--profile", self.profile]
-        for override in self.overrides:
-            made += ["--set", override]
-        if self.realtime is not None:
-            made += ["--realtime", f"{self.realtime:g}"]
-        return made + (["--heartbeats"] if self.heartbeats else [])
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Overrides spec.seed.")
+@run_options
 @click.option("--seeds", type=click.IntRange(1, 1_000_000), default=1, help="Run this many seeds, from --seed on.")
-@click.option("--profile", type=click.Choice(sorted(PROFILES)), help="Overrides spec.profile.")
-@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a value: spec.duration=5m.")
-@click.option("--trace", type=click.Path(path_type=Path, dir_okay=False), help="Write the trace (JSON lines) here.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a run, one a line.")
-@click.option("-q", "--quiet", is_flag=True, help="Print only what failed.")
 @click.option("--check-determinism", "check", is_flag=True, help="Run twice in fresh processes, compare the traces.")
-@click.option("--realtime", type=float, metavar="SPEED", help="In real time, SPEED times as fast (1: as it is).")
-@click.option("--heartbeats", is_flag=True, help="Record lease renewals, too.")
-def run(files: tuple[Path, ...], **options: object) -> int:
+@click.option("--transport", metavar="NAME", help="Put the nodes into agents, processes reached by this: zeromq.")
+@click.option("--agents", type=click.IntRange(1, AGENTS_MAX), help="With --transport: how many (2).")
+def run(files: tuple[Path, ...], transport: str | None, agents: int | None, **options: object) -> int:
     r"""Run scenario FILES (or folders of them), or `demo`, which comes with nodesim.
 
     Prints what happened, when and why, the ledger (how long belief and truth differed) and the verdict on each
@@ -83,130 +34,26 @@ def run(files: tuple[Path, ...], **options: object) -> int:
     nodesim run scenarios/partition-evicts.yaml
     nodesim run scenarios --profile v1.24 --seeds 20 --json
     nodesim run scenarios/partition-evicts.yaml --realtime 60
+    nodesim run scenarios/partition-evicts.yaml --transport zeromq --agents 4
     """
-    wishes = _Wishes(**cast(dict[str, Any], options))  # click has checked each of them
+    wishes = Wishes(**cast(dict[str, Any], options))  # click has checked each of them
     paths = scenario_files(files)
     if wishes.trace is not None and (len(paths) > 1 or wishes.seeds > 1):
         msg = "--trace takes one run: one file and one seed"
         raise click.UsageError(msg)
-    _check_realtime(wishes)
-    scenarios, codes = _load_all(paths, wishes)
+    if agents is not None and transport is None:
+        msg = "--agents needs --transport, such as --transport zeromq"
+        raise click.UsageError(msg)
+    if transport is not None and wishes.realtime is not None:
+        raise click.UsageError(ONLY_VIRTUAL)
+    check_realtime(wishes)
+    scenarios, codes = load_all(paths, wishes)
     if not codes:
         spare_the_collector()
         total = len(scenarios) * wishes.seeds
-        for path, scenario in scenarios:
-            for seed in range(scenario.seed, scenario.seed + wishes.seeds):
-                place = f" ({len(codes) + 1} of {total})" if total > 1 else ""
-                codes.append(_one(path, attrs.evolve(scenario, seed=seed), wishes, place))
+        with fleet(transport, agents or 2) if transport else nullcontext() as spread:
+            for path, scenario in scenarios:
+                for seed in range(scenario.seed, scenario.seed + wishes.seeds):
+                    place = f" ({len(codes) + 1} of {total})" if total > 1 else ""
+                    codes.append(play_one(path, attrs.evolve(scenario, seed=seed), wishes, place, spread))
     return next((code for code in WORST_FIRST if code in codes), ExitCode.HELD)
-
-
-def _check_realtime(wishes: _Wishes) -> None:
-    """What does not go together with real time."""
-    if wishes.realtime is None:
-        return
-    if not SPEED_MIN <= wishes.realtime <= SPEED_MAX:
-        msg = f"--realtime takes a speed from {SPEED_MIN:g} to {SPEED_MAX:g}, got {wishes.realtime:g}"
-        raise click.UsageError(msg)
-    if wishes.check:
-        msg = "--check-determinism is about virtual time: two runs in real time are never the same"
-        raise click.UsageError(msg)
-
-
-def _load_all(paths: Sequence[Path], wishes: _Wishes) -> tuple[list[tuple[Path, Scenario]], list[ExitCode]]:
-    """All files read; with any fault, nothing runs."""
-    scenarios: list[tuple[Path, Scenario]] = []
-    codes: list[ExitCode] = []
-    for path in paths:
-        try:
-            scenarios.append((path, load_scenario(path, wishes.overrides, seed=wishes.seed, profile=wishes.profile)))
-        except ScenarioError as faulty:
-            click.echo(str(faulty), err=True)
-            codes.append(ExitCode.BAD_INPUT)
-    return scenarios, codes
-
-
-def _one(path: Path, scenario: Scenario, wishes: _Wishes, place: str) -> ExitCode:
-    """One run, told; `place` says which of several it is."""
-    arguments = wishes.arguments(path, scenario.seed)
-    replay = shlex.join(["nodesim", "run", *arguments])
-    made = Run(scenario, RunOptions(record_heartbeats=wishes.heartbeats, realtime=wishes.realtime or 0))
-    told = False
-    try:
-        if wishes.realtime is not None:
-            told = _live(made, wishes)
-        else:
-            _virtual(made, wishes, place)
-    except (ActorCrash, ActorFailed, ActorStuck) as crash:
-        crash.add_note(f"replay: {replay}")
-        raise
-    except KeyboardInterrupt:
-        click.echo(f"interrupted at {made.now_us / SECOND:.3f} s of {scenario.duration_us / SECOND:g} s", err=True)
-        raise
-    result = made.result()
-    for warning in result.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    if wishes.as_json:
-        click.echo(json.dumps(result.document(), sort_keys=False))
-    else:
-        print_report(result, replay, quiet=wishes.quiet, told=told)
-    if not wishes.check:
-        return result.exit_code
-    difference = compare_fresh_runs(arguments)
-    if difference is None:
-        click.echo(f"deterministic: two fresh processes wrote the same trace, {result.digest}", err=True)
-        return result.exit_code
-    click.echo(f"NOT deterministic: {difference}", err=True)
-    return ExitCode.BUG
-
-
-def _virtual(made: Run, wishes: _Wishes, place: str) -> None:
-    """Play in virtual time; whatever comes, the trace is written as far as the run came."""
-    try:
-        with _progress(made.scenario, place, quiet=wishes.quiet) as progress:
-            made.play(progress)
-    finally:
-        if wishes.trace is not None:
-            _write_trace(made, wishes.trace)
-
-
-def _live(made: Run, wishes: _Wishes) -> bool:
-    """Play in real time; the trace is written line by line.  True: the story was told on the way."""
-    tell = not (wishes.quiet or wishes.as_json)
-    console = report_console() if tell else None
-    if console is not None:
-        print_head(console, made.scenario)
-        console.print()
-    with Follow(made, wishes.trace, console) as follow:
-        made.play(sink=follow)
-    return tell
-
-
-def _write_trace(made: Run, path: Path) -> None:
-    """The trace as far as the run came."""
-    with path.open("w", encoding="ascii", newline="\n") as out:
-        out.writelines(trace_lines(made.header, made.records()))
-
-
-class _Bar:
-    """Feeds a progress bar with the time of the run."""
-
-    def __init__(self, progress: Progress, scenario: Scenario, place: str) -> None:
-        self._progress = progress
-        self._task = progress.add_task(f"{scenario.name} seed {scenario.seed}{place}", total=scenario.duration_us)
-
-    def __call__(self, now_us: int) -> None:
-        """The run has come this far."""
-        self._progress.update(self._task, completed=now_us)
-
-
-@contextmanager
-def _progress(scenario: Scenario, place: str, *, quiet: bool) -> Iterator[_Bar | None]:
-    """A bar on stderr for people who watch, gone when the run is over; nothing for files, pipes and one quiet run."""
-    console = Console(stderr=True)
-    if (quiet and not place) or not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield _Bar(progress, scenario, place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -21,7 +21,7 @@ from nodesim.scenario.operator import Operator
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import OPERATOR, SCENARIO, Plan, stand_apart
 from nodesim.scenario.unmodelled import brought_by
-from nodesim.spec import Scenario
+from nodesim.spec import NodeSpec, Scenario
 from nodesim.streams import Streams
 from nodesim.units import MILLISECOND
 from nodesim.world import Guests, World
@@ -48,20 +48,22 @@ def settings_of(scenario: Scenario) -> Settings:
     return attrs.evolve(Settings.of(PROFILES[scenario.profile]), **options)
 
 
-def build(scenario: Scenario, plan: Plan, options: RunOptions, actors: Mapping[str, Actor] | None = None) -> Cluster:
+def build(
+    scenario: Scenario,
+    plan: Plan,
+    options: RunOptions,
+    actors: Mapping[str, Actor] | None = None,
+    *,
+    nodes_elsewhere: bool = False,
+) -> Cluster:
     """All actors at home, their starts and the plan in the queue; `actors` are the users', by name.
 
     With several worlds the control plane stays in the first, with the users' actors, and the nodes are dealt out over
-    the others.
+    the others; with `nodes_elsewhere` they live in agents.
     """
     draws: list[tuple[str, int, int]] = []
     streams = Streams(scenario.seed, draws if options.draw_log else None)
-    network = scenario.network
-    alone = stand_apart(scenario)
-    worlds = tuple(
-        World(Topology(Link(network.latency_us, network.jitter_us), Link(INSIDE_LATENCY_US), alone), streams)
-        for _ in range(options.worlds)
-    )
+    worlds = tuple(_empty_world(scenario, streams) for _ in range(options.worlds))
     server = ApiServer(
         settings_of(scenario),
         PROFILES[scenario.profile],
@@ -69,18 +71,42 @@ def build(scenario: Scenario, plan: Plan, options: RunOptions, actors: Mapping[s
         record_heartbeats=options.record_heartbeats,
     )
     _add_control_plane(worlds[0], server, scenario, options, streams)
-    _add_nodes(worlds[1:] or worlds, scenario, options, streams)
+    if not nodes_elsewhere:
+        _add_nodes(worlds[1:] or worlds, scenario, scenario.nodes, options, streams)
     guests = Guests(worlds[0]) if actors else None
     for name, function in (actors or {}).items():
         assert guests is not None
         _move_in(worlds[0], name, ActorProcess(name, function, guests, streams))
     for world in worlds:
-        for at_us, change in plan.rules:
-            world.schedule_rule(at_us, change)
-        for telling in plan.tellings:
-            if telling.actor in world.homes:
-                world.schedule(telling.at_us, SCENARIO, telling.n, telling.actor, telling.event, telling.cause)
+        _schedule(world, plan)
     return Cluster(worlds, server, _least_latency_us(scenario, plan), draws, guests)
+
+
+def build_nodes(
+    scenario: Scenario, plan: Plan, options: RunOptions, names: Collection[str]
+) -> tuple[World, list[tuple[str, int, int]]]:
+    """The world of an agent, with some of the scenario's nodes, and the log of its draws."""
+    draws: list[tuple[str, int, int]] = []
+    streams = Streams(scenario.seed, draws if options.draw_log else None)
+    world = _empty_world(scenario, streams)
+    _add_nodes((world,), scenario, [spec for spec in scenario.nodes if spec.name in names], options, streams)
+    _schedule(world, plan)
+    return world, draws
+
+
+def _empty_world(scenario: Scenario, streams: Streams) -> World:
+    network = scenario.network
+    links = Link(network.latency_us, network.jitter_us), Link(INSIDE_LATENCY_US)
+    return World(Topology(*links, stand_apart(scenario)), streams)
+
+
+def _schedule(world: World, plan: Plan) -> None:
+    """What comes from outside to those who live here."""
+    for at_us, change in plan.rules:
+        world.schedule_rule(at_us, change)
+    for telling in plan.tellings:
+        if telling.actor in world.homes:
+            world.schedule(telling.at_us, SCENARIO, telling.n, telling.actor, telling.event, telling.cause)
 
 
 def _add_control_plane(
@@ -111,9 +137,11 @@ def _add_control_plane(
     _move_in(world, OPERATOR, ClientMachine(OPERATOR, operator, operator.watches, streams))
 
 
-def _add_nodes(worlds: tuple[World, ...], scenario: Scenario, options: RunOptions, streams: Streams) -> None:
+def _add_nodes(
+    worlds: tuple[World, ...], scenario: Scenario, specs: Sequence[NodeSpec], options: RunOptions, streams: Streams
+) -> None:
     settings, profile = settings_of(scenario), PROFILES[scenario.profile]
-    for place, spec in enumerate(scenario.nodes):
+    for place, spec in enumerate(specs):
         machine = NodeMachine(
             spec,
             scenario.containers,

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
-from typing import Any, cast
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import trio
 
 from nodesim import __version__
 from nodesim.actors.process import Actor
-from nodesim.errors import NodesimError, NotRunnable
+from nodesim.errors import single_error
 from nodesim.expect import judge
 from nodesim.ledger import ledger_of
 from nodesim.scenario.actors import find_actors
@@ -24,11 +24,13 @@ from nodesim.scenario.following import Follower, Sink
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import Plan, plan_of
 from nodesim.scenario.result import RealTime, RunResult
+from nodesim.scenario.spread import Elsewhere, Hub, Spread, open_transport
 from nodesim.spec import Scenario
 from nodesim.trace.evidence import Evidence
 from nodesim.trace.records import TraceRecord, digest, order
 from nodesim.units import SECOND
-from nodesim.world import Lag, RealClock, Transport, VirtualClock, driving, living
+from nodesim.world import Advance, Lag, RealClock, VirtualClock, driving, living
+from nodesim.world.driver import Turns
 
 STARTUP_US = 60 * SECOND
 """Up to here the cost of a run counts as start-up."""
@@ -38,20 +40,30 @@ class Run:
     """One run: `play` it, then take its `result`; its records can be read at any time, also after a crash."""
 
     def __init__(
-        self, scenario: Scenario, options: RunOptions | None = None, actors: Mapping[str, Actor] | None = None
+        self,
+        scenario: Scenario,
+        options: RunOptions | None = None,
+        actors: Mapping[str, Actor] | None = None,
+        spread: Spread | None = None,
     ) -> None:
         """`actors` are the user's own, beside those that the scenario names; of one name these count.
+
+        With `spread` the nodes live in agents, in virtual time.
 
         Raises:
             ActorNotFound: what the scenario names as an actor cannot be imported.
             ValueError, TypeError: an actor has a name that is taken, or is no async function.
         """
+        assert spread is None or options is None or not options.realtime, "agents keep virtual time only"
         scenario, functions = find_actors(scenario, actors or {})
         self.scenario = scenario
         self.options = options or RunOptions()
         self.plan: Plan = plan_of(scenario)
         self._began = time.perf_counter()
-        self.cluster: Cluster = build(scenario, self.plan, self.options, functions)
+        self._spread = spread
+        self._elsewhere = Elsewhere()
+        away = spread is not None
+        self.cluster: Cluster = build(scenario, self.plan, self.options, functions, nodes_elsewhere=away)
         self._startup_wall = 0.0
         self._wall = 0.0
         self._lag: Lag | None = None
@@ -76,7 +88,7 @@ class Run:
     def records(self) -> list[TraceRecord]:
         """All records up to now, in the trace's order."""
         now_us = self.now_us
-        made = [record for world in self.cluster.worlds for record in world.records]
+        made = [record for world in self.cluster.worlds for record in world.records] + self._elsewhere.records
         made += [record for record in self.plan.records if record.t_us <= now_us]
         return sorted(made, key=order)
 
@@ -104,24 +116,32 @@ class Run:
                 clock = VirtualClock()
                 trio.run(self._play, clock, progress, clock=clock)
         except BaseExceptionGroup as group:
-            error = _single(group)
+            error = single_error(group)
             raise error from error.__cause__
         self._wall = time.perf_counter() - self._began
 
     async def _play(self, clock: VirtualClock, progress: Callable[[int], None] | None) -> None:
-        transport = _transport(self.options.transport) if self.options.worlds > 1 else None
-        async with driving(
-            self.cluster.worlds,
-            clock,
-            transport=transport,
-            lookahead_us=self.cluster.lookahead_us,
-            in_tasks=self.options.in_tasks,
-            progress=progress,
-            guests=self.cluster.guests,
-        ) as advance:
+        async with self._driving(clock, progress) as advance:
             await advance(min(STARTUP_US, self.scenario.duration_us))
             self._startup_wall = time.perf_counter() - self._began
             await advance(self.scenario.duration_us)
+
+    def _driving(
+        self, clock: VirtualClock, progress: Callable[[int], None] | None
+    ) -> AbstractAsyncContextManager[Advance]:
+        options, cluster = self.options, self.cluster
+        if self._spread is not None:
+            hub = Hub(self.scenario, options, self._spread, cluster.worlds[0], cluster.lookahead_us, self._elsewhere)
+            return hub.windows(Turns(clock, options.in_tasks, progress, cluster.guests), clock)
+        return driving(
+            cluster.worlds,
+            clock,
+            transport=open_transport(options.transport) if options.worlds > 1 else None,
+            lookahead_us=cluster.lookahead_us,
+            in_tasks=options.in_tasks,
+            progress=progress,
+            guests=cluster.guests,
+        )
 
     async def _live(self, clock: RealClock, progress: Callable[[int], None] | None, sink: Sink | None) -> None:
         (world,) = self.cluster.worlds
@@ -168,18 +188,18 @@ class Run:
             startup_wall_seconds=self._startup_wall,
             realtime=None if self._lag is None else RealTime(speed, self.slack_us, self._lag.worst_us),
             warnings=() if self.cluster.guests is None else tuple(self.cluster.guests.observer.races),
-            draws=tuple(self.cluster.draws),
+            draws=(*self.cluster.draws, *self._elsewhere.draws),
         )
 
     def _counts(self) -> dict[str, int]:
-        worlds, server = self.cluster.worlds, self.cluster.server
+        worlds, server, more = self.cluster.worlds, self.cluster.server, self._elsewhere.counts
         return {
-            "messages": sum(world.messages for world in worlds),
-            "bytes": sum(world.bytes for world in worlds),
+            "messages": sum(world.messages for world in worlds) + more.get("messages", 0),
+            "bytes": sum(world.bytes for world in worlds) + more.get("bytes", 0),
             "renewals": server.renewals,
             "status_posts": server.status_posts,
             "watch_events": server.watch_events,
-            "dropped": sum(world.dropped for world in worlds),
+            "dropped": sum(world.dropped for world in worlds) + more.get("dropped", 0),
         }
 
 
@@ -204,29 +224,3 @@ def run_scenario(
     run = Run(scenario, options, actors)
     run.play(progress)
     return run.result()
-
-
-def _transport(name: str) -> Transport:
-    found = entry_points(group="nodesim.transports", name=name)
-    if not found:
-        known = sorted(entry.name for entry in entry_points(group="nodesim.transports"))
-        msg = f"no transport named {name}; installed: {', '.join(known) or 'none'}"
-        raise NotRunnable(msg)
-    return cast(Transport, next(iter(found)).load()())
-
-
-def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What a nursery wrapped: the one error inside, KeyboardInterrupt before all others."""
-    errors: list[BaseException] = []
-    pending: list[BaseException] = [group]
-    while pending:
-        error = pending.pop()
-        if isinstance(error, BaseExceptionGroup):
-            pending.extend(error.exceptions)
-        else:
-            errors.append(error)
-    for wanted in (KeyboardInterrupt, NodesimError):
-        for error in errors:
-            if isinstance(error, wanted):
-                return error
-    return errors[0]

@@ -156,26 +156,26 @@ class Turns:
         self._clock = clock
         self._in_tasks = in_tasks
         self._progress = progress
-        self._guests = guests
+        self.guests = guests
         self._still = 0
         self._still_us = -1
 
     async def world(self, world: World, until_us: int) -> None:
         """All turns of a world up to and including an instant."""
-        if self._guests is not None and self._guests.world is world:
-            await self._beside_guests(world, self._guests, until_us)
+        if self.guests is not None and self.guests.world is world:
+            await self._beside_guests(world, self.guests, until_us)
             return
         done = False
         while not done:
             done = await self._turns(world, until_us)
-            if self._guests is None:
+            if self.guests is None:
                 self._clock.now_us = world.now_us
             await self._breathe(world)
 
     async def next_us(self, world: World) -> int | None:
         """When the next thing happens in a world, or to a user's task that lives beside it (us)."""
         head_us = world.next_us()
-        if self._guests is None or self._guests.world is not world:
+        if self.guests is None or self.guests.world is not world:
             return head_us
         alarm_us = self._clock.deadline_us
         return alarm_us if head_us is None else head_us if alarm_us is None else min(head_us, alarm_us)

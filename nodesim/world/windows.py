@@ -51,6 +51,10 @@ class AgentFailed(NodesimError):
         super().__init__(f"agent {agent}: {failed.text}")
 
 
+class HubGone(NotRunnable):
+    """The hub went away in the middle of a run."""
+
+
 class Ear:
     """What comes to an end, word by word."""
 
@@ -147,10 +151,11 @@ class Windows:
         for agent in self._heads:
             self._post(agent, encode_word(Finish()))
         told: dict[str, Finished] = {}
-        while len(told) < len(self._heads):
+        while self._heads:
             agent, word = await self._next()
             if isinstance(word, Finished):
                 told[agent] = word
+                del self._heads[agent]  # From here on it may leave.
         return told
 
     async def _all_done(self, granted: Sequence[str]) -> None:
@@ -227,7 +232,7 @@ async def serve_windows(
         ear: the end's, if somebody listens there already.
 
     Raises:
-        NotRunnable: the hub is gone.
+        HubGone: it went away.
     """
     ear = ear or Ear(end)
     while True:
@@ -235,7 +240,7 @@ async def serve_windows(
         match word:
             case Left(why=why):
                 msg = f"the hub is gone ({why}), and the run with it"
-                raise NotRunnable(msg)
+                raise HubGone(msg)
             case Parcels(parcels=parcels):
                 for parcel in parcels:
                     world.take_in(parcel)

@@ -106,6 +106,7 @@ class AgentEnd(SocketEnd):
 
     def bye(self, why: str) -> None:
         """Tell the hub that this agent ends."""
+        self._pump.turn()
         self._agent.bye(why)
         self._pump.turn()
 
@@ -120,7 +121,8 @@ class AgentEnd(SocketEnd):
             self._agent.refused = Refused(f"the hub at {self.address} does not accept this agent's key")
         else:
             self._failures += 1
-            if self._failures >= FAILED_HANDSHAKES_MAX:
+            # After a failure of the protocol libzmq does not try again.
+            if event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL or self._failures >= FAILED_HANDSHAKES_MAX:
                 self._agent.refused = Refused(f"no handshake with the hub at {self.address}: {KEYS_DIFFER}")
         self._pump.wake()
 

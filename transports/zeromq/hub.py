@@ -138,6 +138,7 @@ class HubEnd(SocketEnd):
 
     def bye(self, why: str) -> None:
         """Tell all agents that the hub ends."""
+        self._pump.turn()
         self._sessions.bye(why)
         self._pump.turn()
 

@@ -17,15 +17,11 @@ from typing import Final
 import trio
 import zmq
 
+from nodesim.world import wall
 from transports.zeromq.timing import TICK_S
 
 BATCH: Final = 256
 """Messages that one turn receives at most."""
-
-
-def wall(seconds: float) -> float:
-    """How many of trio's seconds last so many of real time."""
-    return seconds
 
 
 class Pump(ABC):

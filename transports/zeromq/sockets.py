@@ -55,7 +55,7 @@ def socket(context: zmq.Context[zmq.Socket[bytes]], kind: int, *, in_turns: bool
         made.setsockopt(zmq.IMMEDIATE, 1)
         made.setsockopt(zmq.CONNECT_TIMEOUT, 1_000)
         made.setsockopt(zmq.RECONNECT_IVL, 100)
-        made.setsockopt(zmq.RECONNECT_IVL_MAX, 1_000)
+        made.setsockopt(zmq.RECONNECT_IVL_MAX, 100 if in_turns else 1_000)
     try:
         yield made
     finally:

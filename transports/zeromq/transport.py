@@ -91,17 +91,14 @@ class ZeroMqTransport:
 
     @asynccontextmanager
     async def _open(self, end: SocketEnd, last_words: str) -> AsyncIterator[None]:
-        if self._in_turns:
-            end.take_turns()
-            try:
+        try:
+            if self._in_turns:
+                end.take_turns()
                 yield
-            finally:
-                end.bye(last_words)
-            return
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(end.pump)
-            try:
+                return
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(end.pump)
                 yield
-            finally:
                 nursery.cancel_scope.cancel()
-        end.bye(last_words)
+        finally:
+            end.bye(last_words)  # Behind what was posted before.

@@ -1,0 +1,49 @@
+"""How are agents started and ended on this machine, for trying?"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from nodesim.scenario.spread import Spread, open_transport
+
+AGENTS_MAX: Final = 64
+ENDING_S: Final = 5
+"""An agent that has not ended by then is killed."""
+
+
+@contextmanager
+def fleet(transport: str, agents: int) -> Iterator[Spread]:
+    """Agents as processes of their own for as long as the block lasts.
+
+    They meet the hub at a socket in a folder that only this user can enter.  When the block ends, or this process in
+    whatever way, their stdin ends, and so do they.
+    """
+    open_transport(transport)  # Is there one of this name?
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nodesim-"))
+        address = f"ipc://{Path(folder) / 'hub'}"
+        for number in range(1, agents + 1):
+            command = [sys.executable, "-m", "nodesim", "agent", "--connect", address, "--transport", transport]
+            command += ["--name", f"agent-{number}", "--quiet", "--while-stdin"]
+            # A session of its own: Ctrl-C on the terminal is the hub's to hear, and the agents end with it.
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+            )
+            stack.callback(_end, process)
+        yield Spread(agents=agents, address=address, transport=transport)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(ENDING_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
