@@ -93,6 +93,17 @@ class Profile:
     `BeforeDelete`)."""
     scaling_event_says_from: bool
     """ScalingReplicaSet says `from 1 to 3` (recorded on 1.34); up to 1.25 `to 3`."""
+    statefulset_recreates_at_once: bool
+    """Up to 1.26 a StatefulSet's Failed pod is deleted and made anew in one sync; from 1.28 (trees) Failed and
+    Succeeded ones are deleted, and made anew once they are gone (stateful_set_control.go `processReplica`)."""
+    statefulset_parallel_batches: bool
+    """From 1.28 (tree) a Parallel StatefulSet is gone through in batches of 1, 2, 4, ..., and a status counts what the
+    cache showed; before, pods were made one after the other and counted at once (`runForAll`, `updateStatus`)."""
+    statefulset_pod_index_label: bool
+    """From 1.28 a StatefulSet's pods carry apps.kubernetes.io/pod-index (gate PodIndexLabel)."""
+    statefulset_max_unavailable: bool
+    """From 1.35 a rolling update heeds maxUnavailable and counts all pods that are not available (gate
+    MaxUnavailableStatefulSet, KEP 961)."""
     kubelet_version: str
     """nodeInfo.kubeletVersion."""
 
@@ -134,6 +145,10 @@ V1_24: Final = Profile(
     pod_ready_to_start_condition=False,
     crash_retry_at_expiry=False,
     scaling_event_says_from=False,
+    statefulset_recreates_at_once=True,
+    statefulset_parallel_batches=False,
+    statefulset_pod_index_label=False,
+    statefulset_max_unavailable=False,
     kubelet_version="v1.24.17",
 )
 V1_36: Final = Profile(
@@ -173,6 +188,10 @@ V1_36: Final = Profile(
     pod_ready_to_start_condition=True,
     crash_retry_at_expiry=True,
     scaling_event_says_from=True,
+    statefulset_recreates_at_once=False,
+    statefulset_parallel_batches=True,
+    statefulset_pod_index_label=True,
+    statefulset_max_unavailable=True,
     kubelet_version="v1.36.3",
 )
 PROFILES: Final = {profile.name: profile for profile in (V1_24, V1_36)}

@@ -53,6 +53,18 @@ def with_deployment_defaults(deployment: Document) -> Document:
     return {**deployment, "spec": {**spec, **usual, **_given(spec), "strategy": strategy}}
 
 
+def with_stateful_set_defaults(stateful_set: Document) -> Document:
+    """A StatefulSet with its policy, strategy and history.  Source: `SetDefaults_StatefulSet`."""
+    spec = stateful_set["spec"]
+    strategy = {**(spec.get("updateStrategy") or {})}
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+    if strategy["type"] == "RollingUpdate":
+        strategy["rollingUpdate"] = {"partition": 0} | _given(strategy.get("rollingUpdate") or {})
+    usual = {"replicas": 1, "revisionHistoryLimit": 10, "podManagementPolicy": "OrderedReady"}
+    return {**stateful_set, "spec": {**spec, **usual, **_given(spec), "updateStrategy": strategy}}
+
+
 def _given(part: dict[str, Any]) -> dict[str, Any]:
     return {name: item for name, item in part.items() if item is not None}
 

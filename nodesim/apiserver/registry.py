@@ -176,6 +176,15 @@ RESOURCES: Final = (
         spec_raises_generation=True,
         annotations_raise_generation=True,
     ),
+    Resource(
+        plural="statefulsets",
+        kind="StatefulSet",
+        group="apps",
+        has_status=True,
+        has_generation=True,
+        spec_raises_generation=True,
+    ),
+    Resource(plural="controllerrevisions", kind="ControllerRevision", group="apps"),
 )
 
 

@@ -231,6 +231,39 @@ SHAPES: Final[dict[str, Shape]] = {
             "conditions": [_CONDITION],
         },
     },
+    "StatefulSet": {
+        "metadata!": _METADATA,
+        "spec!": {
+            "replicas": int,
+            "minReadySeconds": int,
+            "ordinals": {"start": int},
+            "podManagementPolicy": str,
+            "revisionHistoryLimit": int,
+            "selector": _SELECTOR,
+            "serviceName": str,
+            "template": _TEMPLATE,
+            "updateStrategy": {
+                "type": str,
+                "rollingUpdate": {"partition": int, "maxUnavailable": NUMBER_OR_TEXT},
+            },
+        },
+        "status": {
+            "observedGeneration": int,
+            "replicas": int,
+            "readyReplicas": int,
+            "currentReplicas": int,
+            "updatedReplicas": int,
+            "availableReplicas": int,
+            "currentRevision": str,
+            "updateRevision": str,
+            "collisionCount": int,
+        },
+    },
+    "ControllerRevision": {
+        "metadata!": _METADATA,
+        "data": {"spec": {"template": _TEMPLATE}},
+        "revision": int,
+    },
 }
 
 _ANY_KIND: Final[Shape] = {"metadata!": _METADATA}

@@ -16,6 +16,7 @@ from nodesim.apiserver.defaults import (
     with_namespace_defaults,
     with_pod_defaults,
     with_replica_set_defaults,
+    with_stateful_set_defaults,
 )
 from nodesim.apiserver.deletion import NAMESPACE_FINALIZER
 from nodesim.apiserver.priority import with_class_defaults, with_old_priority
@@ -56,6 +57,8 @@ def prepared_for_create(resource: Resource, document: Document, settings: Settin
             return {**with_deployment_defaults(made), "status": {}}
         case "PriorityClass":
             return with_class_defaults(made)
+        case "StatefulSet":
+            return {**with_stateful_set_defaults(made), "status": {}}
         case "Namespace":
             made = with_namespace_defaults(made)
             spec = made.get("spec") or {}
@@ -86,6 +89,8 @@ def prepared_for_update(
             made = with_replica_set_defaults(made)
         case "Deployment":
             made = with_deployment_defaults(made)
+        case "StatefulSet":
+            made = with_stateful_set_defaults(made)
         case "Namespace":
             made = with_namespace_defaults(made)
             spec = {**(made.get("spec") or {}), "finalizers": (old.get("spec") or {}).get("finalizers") or []}

@@ -14,7 +14,13 @@ from typing import Any, Final
 from nodesim.apiserver.placement import placement_faults
 from nodesim.apiserver.priority import changed_class_faults, class_faults
 from nodesim.apiserver.registry import Resource
-from nodesim.apiserver.validation_workloads import deployment_faults, not_negative
+from nodesim.apiserver.validation_workloads import (
+    changed_revision_faults,
+    changed_stateful_set_faults,
+    deployment_faults,
+    not_negative,
+    stateful_set_faults,
+)
 from nodesim.objects import Document, selector_of
 
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -65,6 +71,8 @@ def update_faults(resource: Resource, old: Document, new: Document) -> list[str]
     if new.get("spec") != old.get("spec"):
         faults += _kind_faults(resource, new)
         faults += _changed_spec_faults(resource, old.get("spec") or {}, new.get("spec") or {})
+    if resource.rules == "ControllerRevision":
+        faults += changed_revision_faults(old, new)
     return faults
 
 
@@ -112,6 +120,8 @@ def _kind_faults(resource: Resource, document: Document) -> list[str]:
             return [*deployment_faults(spec), *_workload_faults(spec)]
         case "PriorityClass":
             return class_faults(document)
+        case "StatefulSet":
+            return [*stateful_set_faults(spec), *_workload_faults(spec)]
         case _:
             return []
 
@@ -182,6 +192,8 @@ def _changed_spec_faults(resource: Resource, old: dict[str, Any], new: dict[str,
             ]
         case "ReplicaSet" | "Deployment" if new.get("selector") != old.get("selector"):
             return ["spec.selector: Invalid value: field is immutable"]
+        case "StatefulSet":
+            return changed_stateful_set_faults(old, new)
         case _:
             return []
 

@@ -7,7 +7,7 @@ Source: pkg/apis/apps/validation/validation.go `ValidateDeploymentSpec`, `Valida
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from nodesim.units import PERCENTAGE, scaled_value
 
@@ -64,3 +64,59 @@ def amount_faults(amount: int | str | None, path: str, percent_max: int | None =
     if percent_max is not None and int(amount[:-1]) > percent_max:
         return [f'{path}: Invalid value: "{amount}": must not be greater than {percent_max}%']
     return []
+
+
+def stateful_set_faults(spec: dict[str, Any]) -> list[str]:
+    """Faults of a StatefulSet's own fields."""
+    faults = not_negative(spec, "revisionHistoryLimit")
+    faults += not_negative(spec.get("ordinals") or {}, "start", path="spec.ordinals")
+    policy = spec.get("podManagementPolicy")
+    if policy not in ("OrderedReady", "Parallel"):
+        faults.append(f"spec.podManagementPolicy: Invalid value: \"{policy}\": must be 'OrderedReady' or 'Parallel'")
+    strategy = spec.get("updateStrategy") or {}
+    rolling = strategy.get("rollingUpdate")
+    path = "spec.updateStrategy"
+    match strategy.get("type"):
+        case "RollingUpdate":
+            faults += not_negative(rolling or {}, "partition", path=f"{path}.rollingUpdate")
+            amount = (rolling or {}).get("maxUnavailable")
+            faults += amount_faults(amount, f"{path}.rollingUpdate.maxUnavailable", percent_max=100)
+            if amount in (0, "0%"):
+                faults.append(f"{path}.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0")
+            return faults
+        case "OnDelete":
+            if rolling is None:
+                return faults
+            text = "only allowed for updateStrategy 'RollingUpdate'"
+            return [*faults, f"{path}.rollingUpdate: Invalid value: {text}"]
+        case other:
+            text = "must be 'RollingUpdate' or 'OnDelete'"
+            return [*faults, f'{path}: Invalid value: "{other}": {text}']
+
+
+_CHANGEABLE: Final = (
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+)
+
+
+def changed_stateful_set_faults(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Most of a StatefulSet's spec stays as it was made.  Source: `ValidateStatefulSetUpdate`."""
+    kept_old, kept_new = ({key: spec[key] for key in spec if key not in _CHANGEABLE} for spec in (old, new))
+    if kept_old == kept_new:
+        return []
+    names = ", ".join(f"'{name}'" for name in _CHANGEABLE[:-1])
+    return [
+        f"spec: Forbidden: updates to statefulset spec for fields other than {names} and '{_CHANGEABLE[-1]}' "
+        "are forbidden"
+    ]
+
+
+def changed_revision_faults(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """A ControllerRevision's data stays.  Source: `ValidateControllerRevisionUpdate`."""
+    return [] if old.get("data") == new.get("data") else ["data: Invalid value: field is immutable"]

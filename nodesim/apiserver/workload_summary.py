@@ -20,6 +20,12 @@ def workload_summary(kind: str, metadata: dict[str, Any], spec: dict[str, Any], 
                 "generation": metadata.get("generation") or 0,
                 "progressing": (progressing[0].get("reason") or "") if progressing else "",
             }
+        case "StatefulSet":
+            return {
+                "replicas": spec["replicas"],
+                **_counts(status, "updated_replicas", "ready_replicas"),
+                "generation": metadata.get("generation") or 0,
+            }
         case _:
             return {}
 

@@ -16,5 +16,6 @@ WORKLOAD_STATUS: Final[dict[str, dict[str, type]]] = {
         "progressing": str,
     },
     "ReplicaSet": {"replicas": int, "ready_replicas": int},
+    "StatefulSet": {"replicas": int, "updated_replicas": int, "ready_replicas": int, "generation": int},
 }
 """Kind -> what its summary shows, as a number or a word."""

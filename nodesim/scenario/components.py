@@ -21,6 +21,7 @@ from nodesim.controllers.namespaces import NamespaceController
 from nodesim.controllers.nodelifecycle import NodeLifecycleController
 from nodesim.controllers.podgc import PodGarbageCollector
 from nodesim.controllers.replicaset import ReplicaSetController
+from nodesim.controllers.statefulset import StatefulSetController
 from nodesim.controllers.tainteviction import TaintEvictionController
 from nodesim.machine import Program
 from nodesim.profiles import Profile, Settings
@@ -77,6 +78,7 @@ COMPONENTS: Final[Mapping[str, Callable[[Making], WatchingProgram]]] = {
     podgc.ACTOR: _pod_garbage_collector,
     "replicaset-controller": lambda making: ReplicaSetController(making.settings, making.profile),
     "deployment-controller": lambda making: DeploymentController(making.settings, making.profile),
+    "statefulset-controller": lambda making: StatefulSetController(making.settings, making.profile),
     "endpointslice-controller": lambda making: EndpointSliceController(making.settings, making.profile),
     "scheduler": lambda making: Scheduler(making.settings, making.profile, making.streams),
 }

@@ -17,7 +17,12 @@ from nodesim.scenario.faults import clip
 from nodesim.scenario.figures import number_or_percentage, resources
 from nodesim.scenario.manifest_placement import check_priority_class
 from nodesim.scenario.manifest_pods import check_annotations, check_pod, check_taints, no_instant
-from nodesim.scenario.manifest_workloads import REPLICAS_MAX, check_deployment, check_replica_set
+from nodesim.scenario.manifest_workloads import (
+    REPLICAS_MAX,
+    check_deployment,
+    check_replica_set,
+    check_stateful_set,
+)
 from nodesim.scenario.names import label_name, labels, object_name
 from nodesim.scenario.parts import list_part, lists_of_maps, part, section
 from nodesim.scenario.reading import Cursor, Fields, boolean, choice, integer, items, open_fields, text
@@ -151,6 +156,7 @@ KINDS: Final[dict[str, tuple[str, Callable[[Fields], None]]]] = {
     "Pod": ("v1", check_pod),
     "ReplicaSet": ("apps/v1", check_replica_set),
     "Deployment": ("apps/v1", check_deployment),
+    "StatefulSet": ("apps/v1", check_stateful_set),
     "Namespace": ("v1", _namespace),
     "Node": ("v1", _node),
     "Lease": ("coordination.k8s.io/v1", _lease),

@@ -53,6 +53,32 @@ def check_deployment(found: Fields) -> None:
         rolling.cursor.fault("maxSurge and maxUnavailable are both 0; no pod could ever be replaced")
 
 
+def check_stateful_set(found: Fields) -> None:
+    """A StatefulSet."""
+    spec = _workload(found)
+    if spec is None:
+        return
+    part(spec, "serviceName", text)
+    part(spec, "revisionHistoryLimit", _number)
+    part(spec, "podManagementPolicy", partial(choice, known=("OrderedReady", "Parallel")))
+    ordinals = section(spec, "ordinals")
+    if ordinals is not None:
+        part(ordinals, "start", _number)
+    strategy = section(spec, "updateStrategy")
+    if strategy is None:
+        return
+    type_ = strategy.maybe("type", partial(choice, known=("RollingUpdate", "OnDelete")))
+    rolling = section(strategy, "rollingUpdate")
+    if rolling is None:
+        return
+    if type_ == "OnDelete":
+        rolling.cursor.fault("rollingUpdate means nothing with the type OnDelete; leave it out")
+        return
+    part(rolling, "partition", _number)
+    if _amount_of(rolling, "maxUnavailable", 100) in (0, "0%"):
+        rolling.cursor.fault("maxUnavailable must be more than 0", rolling.key_mark("maxUnavailable"))
+
+
 def _workload(found: Fields) -> Fields | None:
     """What all of them have: replicas, a selector and a template whose labels it matches."""
     spec = found.required("spec", partial(open_fields, form="a spec"), "a spec with selector and template")

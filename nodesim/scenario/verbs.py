@@ -39,13 +39,14 @@ OBJECTS: Final = {
     "pod": "pods",
     "replicaset": "replicasets",
     "deployment": "deployments",
+    "statefulset": "statefulsets",
     "namespace": "namespaces",
     "node": "nodes",
     "lease": "leases",
 }
 """How a step names an object's kind, and its resource."""
 
-SCALABLE: Final = ("replicaset", "deployment")
+SCALABLE: Final = ("replicaset", "deployment", "statefulset")
 CLUSTER_SCOPED: Final = ("namespace", "node")
 CRASH_WAYS: Final = ("afterCalls", "beforeCall", "afterCall")
 CALL_FORM: Final = "a call such as {verb: update, resource: pods/status}"

@@ -146,6 +146,9 @@ def _of_decisions(evidence: Evidence, begun_us: int) -> Iterator[Note]:
             yield Note(record.t_us, record.object, what, why, what, _JUDGED)
         elif kind in ("RunLate", "RunCaughtUp"):
             yield Note(record.t_us, "", sentence(record), "", kind, FAULT)
+        elif kind == "StatefulSetWaits" and record.t_us >= begun_us:
+            why = str(fields.get("why", ""))
+            yield Note(record.t_us, record.object, f"waits for {fields.get('pod')}", why, "waits for a pod", _FOLLOWED)
         elif kind == "PodUnschedulable" and record.t_us >= begun_us:
             why = str(fields.get("message", ""))
             yield Note(record.t_us, record.object, "cannot be scheduled", why, "cannot be scheduled", _FOLLOWED)

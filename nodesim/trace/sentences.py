@@ -210,6 +210,7 @@ _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "ReplicaSetSized": _set_sized,
     "ComponentStarted": lambda fields: f"started, process {fields.get('process', '')}",
     "ComponentStopped": _ended,
+    "StatefulSetWaits": lambda fields: f"waits for {fields.get('pod', '')} ({fields.get('why', '')})",
     "RunLate": _late,
     "RunCaughtUp": lambda fields: f"the run is in time again, it was late by up to {instant(int(fields['worst_us']))}",
 }

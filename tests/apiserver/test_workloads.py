@@ -66,7 +66,7 @@ def test_a_deployment_that_is_not_allowed(spec: Document, message: str) -> None:
     assert cluster.listed("deployments") == []
 
 
-@pytest.mark.parametrize("kind", ["ReplicaSet", "Deployment"])
+@pytest.mark.parametrize("kind", ["ReplicaSet", "Deployment", "StatefulSet"])
 @pytest.mark.parametrize("policy", ["Never", "OnFailure"])
 def test_their_pods_are_always_started_again(kind: str, policy: str) -> None:
     """Another restartPolicy is refused."""
@@ -122,3 +122,70 @@ def test_a_selector_stays() -> None:
     failure = cluster.fails(Patch("deployments", "default", "web", "", "strategic", change))
     assert failure.code == 422
     assert "spec.selector: Invalid value: field is immutable" in failure.message
+
+
+def test_a_stateful_set_gets_its_policy_and_strategy() -> None:
+    """One replica, OrderedReady, a rolling update of all; OnDelete has no rollingUpdate."""
+    cluster = Cluster()
+    made = cluster.create("statefulsets", {**workload("StatefulSet"), "status": {"replicas": 7}})
+    spec = made["spec"]
+    assert (spec["replicas"], spec["podManagementPolicy"], spec["revisionHistoryLimit"]) == (1, "OrderedReady", 10)
+    assert spec["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}
+    assert (made["status"], made["metadata"]["generation"]) == ({}, 1)
+    other = workload("StatefulSet", "b", updateStrategy={"type": "OnDelete"}, podManagementPolicy="Parallel")
+    spec = cluster.create("statefulsets", other)["spec"]
+    assert (spec["updateStrategy"], spec["podManagementPolicy"]) == ({"type": "OnDelete"}, "Parallel")
+
+
+def updating(type_: str = "RollingUpdate", **rolling: Any) -> Document:
+    """An update strategy."""
+    return {"updateStrategy": {"type": type_, "rollingUpdate": rolling}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"replicas": -1}, "spec.replicas: Invalid value: -1"),
+        ({"ordinals": {"start": -1}}, "spec.ordinals.start: Invalid value: -1"),
+        ({"podManagementPolicy": "Some"}, "spec.podManagementPolicy: Invalid value: \"Some\": must be 'OrderedReady'"),
+        (updating(partition=-1), "spec.updateStrategy.rollingUpdate.partition: Invalid value: -1"),
+        (updating(maxUnavailable=0), "spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0"),
+        (updating(maxUnavailable="x"), "spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value"),
+        (updating("OnDelete"), "only allowed for updateStrategy 'RollingUpdate'"),
+        (updating("Sudden"), "must be 'RollingUpdate' or 'OnDelete'"),
+    ],
+)
+def test_a_stateful_set_that_is_not_allowed(spec: Document, message: str) -> None:
+    """422, the fault with its field first."""
+    failure = Cluster().fails(post("statefulsets", workload("StatefulSet", **spec)))
+    assert (failure.code, failure.reason) == (422, "Invalid")
+    assert message in failure.message
+
+
+def test_most_of_a_stateful_set_stays() -> None:
+    """Replicas, template and strategy may change; policy, selector and service name may not."""
+    cluster = Cluster()
+    cluster.create("statefulsets", workload("StatefulSet"))
+    free: Document = {
+        "replicas": 3,
+        "minReadySeconds": 5,
+        "updateStrategy": {"type": "OnDelete", "rollingUpdate": None},
+    }
+    after = cluster.patch("statefulsets", "web", {"spec": free}, "default")
+    assert after["metadata"]["generation"] == 2
+    for change in ({"podManagementPolicy": "Parallel"}, {"serviceName": "x"}):
+        packed = encode_document({"spec": change})
+        failure = cluster.fails(Patch("statefulsets", "default", "web", "", "strategic", packed))
+        assert failure.code == 422
+        assert "updates to statefulset spec for fields other than 'replicas', 'ordinals'" in failure.message
+
+
+def test_a_revisions_data_stays() -> None:
+    """Its number may change."""
+    cluster = Cluster()
+    metadata = {"name": "r", "namespace": "default"}
+    cluster.create("controllerrevisions", {"metadata": metadata, "data": {"spec": {}}, "revision": 1})
+    assert cluster.patch("controllerrevisions", "r", {"revision": 2}, "default")["revision"] == 2
+    packed = encode_document({"data": {"spec": {"template": {"spec": {"priority": 1}}}}})
+    failure = cluster.fails(Patch("controllerrevisions", "default", "r", "", "merge", packed))
+    assert "data: Invalid value: field is immutable" in failure.message

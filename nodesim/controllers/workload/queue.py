@@ -1,8 +1,9 @@
 """Which objects are synced now, which again, and which later?
 
-One sync runs per object; what changes meanwhile starts another one after it.  A failed sync is tried again after a
-pause that doubles; of several waits for one object the earliest counts.  A look that is only due later has no cause:
-a rhythm is nobody's consequence.
+One sync runs per object; what changes meanwhile starts another one after it, once everything of that instant has
+arrived (the watch tells of a write right behind its answer).  A failed sync is tried again after a pause that doubles;
+of several waits for one object the earliest counts.  A look that is only due later has no cause: a rhythm is nobody's
+consequence.
 
 Known difference: Kubernetes syncs a handful of objects side by side and sends at most 20 requests a second.
 Source: client-go util/workqueue (queue, delaying queue `insert`, `DefaultTypedControllerRateLimiter`).
@@ -51,7 +52,8 @@ class _Running:
 class SyncQueue:
     """The objects of one controller, by key.  `begin` makes the sync of one, or None where the object is gone.
 
-    Calls carry the tag `("sync", number, place)`, timers the key `("sync", object's key)`.  `syncs_made` of the last
+    Calls carry the tag `("sync", number, place)`, timers the keys `("sync", object's key)` and
+    `("sync again", ...)`.  `syncs_made` of the last
     process goes on in the next one, so that no answer to it is taken for one to this.
     """
 
@@ -64,6 +66,7 @@ class SyncQueue:
         self._running: dict[str, _Running] = {}
         self._keys: dict[int, str] = {}
         self._again: dict[str, None] = {}
+        """Changed while their sync runs, or about to be synced again at this instant."""
         self._failures: dict[str, int] = {}
         self._later: dict[str, int] = {}
 
@@ -76,7 +79,7 @@ class SyncQueue:
         """Sync these now, or after their running sync."""
         effects: list[ProgramEffect] = []
         for key in dict.fromkeys(keys):
-            if key in self._running:
+            if key in self._running or key in self._again:
                 self._again[key] = None
                 continue
             sync = self._begin(key, now_us)
@@ -101,6 +104,9 @@ class SyncQueue:
         match event.key:
             case ("sync", str(key)) if key in self._later:
                 del self._later[key]
+                return self.add([key], now_us)
+            case ("sync again", str(key)) if key in self._again:
+                del self._again[key]
                 return self.add([key], now_us)
             case _:
                 return []
@@ -150,6 +156,5 @@ class SyncQueue:
         elif not error and again_us is not None:
             effects += self.add_at(key, again_us)
         if key in self._again:
-            del self._again[key]
-            effects += self.add([key], now_us)
+            effects.append(SetTimer(("sync again", key), now_us, caused=True))
         return effects

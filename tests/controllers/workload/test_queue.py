@@ -76,12 +76,15 @@ def finish(queue: SyncQueue, number: int, now_us: int) -> list[Any]:
 
 
 def test_what_changes_during_a_sync_is_synced_again_once() -> None:
-    """However often it changed; others run beside it."""
+    """However often it changed, and behind all that arrives at the instant of its end; others run beside it."""
     queue = SyncQueue(lambda key, now_us: TwoSteps(key, Outcome()))
     queue.add(["x", "y", "x"], 0)
     assert queue.running == ["x", "y"]
     assert queue.add(["x"], 1) == queue.add(["x"], 1) == []
-    assert told(finish(queue, 1, 2))[1:] == [("Begun", "x"), ("sync", 3, 0, "a"), ("sync", 3, 1, "b")]
+    soon = SetTimer(("sync again", "x"), 2, caused=True)
+    assert told(finish(queue, 1, 2))[1:] == [soon]
+    assert queue.add(["x"], 2) == []
+    assert told(queue.fired(TimerFired(soon.key), 2)) == [("Begun", "x"), ("sync", 3, 0, "a"), ("sync", 3, 1, "b")]
     assert told(finish(queue, 3, 3)) == [("Ended", "[200, 200] 200 3")]
 
 

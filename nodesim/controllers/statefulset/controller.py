@@ -1,0 +1,125 @@
+"""Which StatefulSets have to be synced, and when?
+
+Each change of a StatefulSet or of one of its pods is worth a sync; so is the time at which a pod that is ready becomes
+available.
+Source: pkg/controller/statefulset/stateful_set.go.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from nodesim.client.events import EventRecorder
+from nodesim.client.watches import WatchSpec
+from nodesim.controllers.statefulset.sync import StatefulSetSync
+from nodesim.controllers.statefulset.views import (
+    RevisionView,
+    StatefulSetView,
+    revision_view,
+    stateful_set_view,
+)
+from nodesim.controllers.workload.caches import OwnedCache, keep
+from nodesim.controllers.workload.observing import Observer
+from nodesim.controllers.workload.pods import ManagedPod, managed_pod_view
+from nodesim.controllers.workload.queue import SyncQueue
+from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Started, Synced, TimerFired
+from nodesim.profiles import Profile, Settings
+from nodesim.units import SECOND
+
+ACTOR: Final = "statefulset-controller"
+
+
+@attrs.define
+class _State:
+    """All that a restart loses."""
+
+    queue: SyncQueue
+    recorder: EventRecorder = attrs.field(factory=lambda: EventRecorder(ACTOR))
+    synced: dict[str, bool] = attrs.field(
+        factory=lambda: {"statefulsets": False, "pods": False, "controllerrevisions": False}
+    )
+    sets: dict[str, StatefulSetView] = attrs.field(factory=dict)
+    pods: OwnedCache[ManagedPod] = attrs.field(factory=OwnedCache)
+    revisions: OwnedCache[RevisionView] = attrs.field(factory=OwnedCache)
+    waits: dict[str, tuple[str, str]] = attrs.field(factory=dict)
+
+    @property
+    def observer(self) -> Observer[StatefulSetView]:
+        """Whom a pod concerns."""
+        return Observer("StatefulSet", self.sets)
+
+
+class StatefulSetController:
+    """Keeps one pod for each identity of each StatefulSet.  No option of `settings` concerns it."""
+
+    watches: tuple[WatchSpec, ...] = (
+        WatchSpec("statefulsets", stateful_set_view),
+        WatchSpec("pods", managed_pod_view),
+        WatchSpec("controllerrevisions", revision_view),
+    )
+
+    def __init__(self, settings: Settings, profile: Profile) -> None:
+        self._profile = profile
+        self._state = _State(SyncQueue(self._begin))
+
+    def __repr__(self) -> str:
+        return f"<StatefulSetController sets={len(self._state.sets)} running={self._state.queue.running}>"
+
+    def handle(self, event: ProgramEvent, now_us: int) -> list[ProgramEffect]:
+        """One event in, the orders that follow from it out."""
+        state = self._state
+        if isinstance(event, Changed):
+            return self._changed(event, now_us)
+        if isinstance(event, Answered):
+            return state.queue.answered(event, now_us)
+        if isinstance(event, TimerFired):
+            return state.queue.fired(event, now_us)
+        if isinstance(event, Synced):
+            if state.synced.get(event.resource, True):
+                return []
+            state.synced[event.resource] = True
+            return self._sync(sorted(state.sets), now_us)
+        if isinstance(event, Started):
+            self._state = _State(SyncQueue(self._begin, syncs_made=state.queue.syncs_made))
+        return []
+
+    def _changed(self, event: Changed, now_us: int) -> list[ProgramEffect]:
+        state = self._state
+        if event.resource == "statefulsets":
+            keep(state.sets, event.key, event.new)
+            return self._sync([event.key], now_us)
+        if event.resource == "controllerrevisions":
+            state.revisions.replace(event.old, event.new)
+            return []
+        old: ManagedPod | None = event.old
+        new: ManagedPod | None = event.new
+        state.pods.replace(old, new)
+        if old is not None and new is not None and old.pod.resource_version == new.pod.resource_version:
+            return []
+        concerned = state.observer.seen(old, new)
+        return [*self._look_when_available(old, new, now_us), *self._sync(concerned, now_us)]
+
+    def _look_when_available(self, old: ManagedPod | None, new: ManagedPod | None, now_us: int) -> list[ProgramEffect]:
+        """Source: `updatePod`: minReadySeconds and one second after a pod became ready."""
+        if old is None or new is None or old.ready or not new.ready:
+            return []
+        view = self._state.observer.owner_of(new.namespace, new.owner)
+        if view is None or not view.min_ready_seconds:
+            return []
+        return self._state.queue.add_at(view.key, now_us + (view.min_ready_seconds + 1) * SECOND)
+
+    def _sync(self, keys: list[str], now_us: int) -> list[ProgramEffect]:
+        state = self._state
+        return state.queue.add(keys, now_us) if all(state.synced.values()) else []
+
+    def _begin(self, key: str, now_us: int) -> StatefulSetSync | None:
+        state = self._state
+        view = state.sets.get(key)
+        if view is None:
+            state.waits.pop(key, None)
+            return None
+        candidates = state.pods.candidates(view.parent)
+        revisions = state.revisions.owned_by(view.uid)
+        return StatefulSetSync(view, candidates, revisions, self._profile, state.recorder, state.waits)
