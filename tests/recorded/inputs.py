@@ -1,0 +1,91 @@
+"""What went into a recording from outside?  `inputs.yaml`, read once, with its instants on the axis of a world."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import attrs
+import yaml
+
+from nodesim.units import SECOND
+
+DATA: Final = Path(__file__).parents[1] / "data" / "recorded"
+LEAD_SECONDS: Final = 2
+"""What a recording calls 0 lies about this much after the start of the world, so that all that came before fits in."""
+
+Entry: TypeAlias = dict[str, Any]
+
+
+@attrs.frozen
+class Axis:
+    """Seconds of a recording to microseconds of a world, so that both have their whole seconds at the same instants."""
+
+    offset_us: int
+
+    def us(self, seconds: float) -> int:
+        """The world's instant."""
+        return round(seconds * SECOND) + self.offset_us
+
+    def seconds(self, us: int) -> float:
+        """The recording's instant."""
+        return (us - self.offset_us) / SECOND
+
+
+@attrs.frozen
+class Recording:
+    """One run: its inputs as they stand in the file, its timeline, and its axis."""
+
+    name: str
+    inputs: Entry
+    timeline: list[Entry]
+    axis: Axis
+
+    @property
+    def nodes(self) -> list[Entry]:
+        """One entry per registration."""
+        found: list[Entry] = self.inputs["nodes"]
+        return found
+
+    @property
+    def actions(self) -> list[Entry]:
+        """Everything else from outside, but notes."""
+        return [action for action in self.inputs["actions"] if action["do"] != "note"]
+
+    @property
+    def length_us(self) -> int:
+        """The world's instant at which the recording ends."""
+        return self.axis.us(self.inputs["length_seconds"])
+
+
+@cache
+def _all_inputs() -> Entry:
+    loaded: Entry = yaml.load((DATA / "inputs.yaml").read_text(), yaml.CSafeLoader)
+    return loaded
+
+
+@cache
+def _timeline(name: str) -> list[Entry]:
+    return [json.loads(line) for line in (DATA / f"timeline-{name}.jsonl").read_text().splitlines()]
+
+
+def model() -> Entry:
+    """The fake kubelets' ways."""
+    found: Entry = _all_inputs()["defaults"]["kubelet_model"]
+    return found
+
+
+def recording(name: str) -> Recording:
+    """One of them."""
+    (inputs,) = (run for run in _all_inputs()["runs"] if run["run"] == name)
+    timeline = _timeline(name)
+    return Recording(name, inputs, timeline, Axis(_offset_us(timeline)))
+
+
+def _offset_us(timeline: list[Entry]) -> int:
+    """A time stamp of the API lies on a whole second; the first node's conditions carry one."""
+    first = next(fact for fact in timeline if fact["k"] == "node" and "c.Ready" in fact["c"])
+    stamp_us = round(first["c"]["c.Ready"][3] * SECOND)
+    return LEAD_SECONDS * SECOND - stamp_us % SECOND

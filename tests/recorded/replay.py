@@ -1,0 +1,136 @@
+"""How is a recording played?  nodesim's control plane and its API server, with test actors in place of kubelets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import attrs
+import pytest
+import trio
+
+from nodesim.apiserver import ApiServer
+from nodesim.client import SERVER, ClientMachine
+from nodesim.machine import Machine, Started
+from nodesim.net import Link, Topology
+from nodesim.profiles import V1_36, Profile, Settings
+from nodesim.scenario.components import COMPONENTS, Making
+from nodesim.scheduler.search import Choice, choose
+from nodesim.streams import Streams
+from nodesim.trace.records import TraceRecord
+from nodesim.units import MILLISECOND
+from nodesim.world import VirtualClock, World, driving
+from tests.recorded import observer, outside
+from tests.recorded.inputs import Entry, Recording
+from tests.recorded.kubelets import RecordedKubelet
+from tests.recorded.names import Names
+from tests.recorded.placements import Placements
+
+V1_34: Final = attrs.evolve(
+    V1_36, name="v1.34", balanced_allocation_by_change=False, crash_retry_at_expiry=False, kubelet_version="v1.34.9"
+)
+V1_33: Final = attrs.evolve(V1_34, name="v1.33", no_execute_on_observed_condition=True)
+
+SYNC_US: Final = 10 * MILLISECOND
+"""Start of the node controller to its first pass."""
+
+
+@attrs.frozen
+class Replay:
+    """What came out: facts as the observer saw them, all records, and what was refused to the outside."""
+
+    facts: list[Entry]
+    records: list[TraceRecord]
+    refused: list[tuple[str, int, str]]
+    unfit: list[str]
+    """Placements of the recording that the filters refused."""
+
+
+def profile_of(recording: Recording) -> Profile:
+    """The profile of the controller manager that ran."""
+    version = recording.inputs["controller_starts"][0]["version"]
+    return V1_33 if version.startswith("v1.33") else V1_34
+
+
+def play(recording: Recording, recorded_names: Names, monkeypatch: pytest.MonkeyPatch) -> Replay:
+    """Run one recording's inputs to its end."""
+    placements = Placements(recording.inputs["placements"], recorded_names)
+    _force(placements, monkeypatch)
+    profile = profile_of(recording)
+    settings = Settings.of(V1_36)
+    streams = Streams(0)
+    world = World(Topology(Link(MILLISECOND), Link(MILLISECOND)), streams)
+    server = ApiServer(settings, profile)
+    watcher = observer.Observer()
+    person = outside.Outside(recording, recorded_names)
+    _move_in(world, SERVER, server, 0)
+    for name, program in {observer.ACTOR: watcher, outside.ACTOR: person}.items():
+        _move_in(world, name, ClientMachine(name, program, program.watches, streams), 0)
+    for name, program in _control_plane(settings, profile, streams).items():
+        at_us = _started_us(recording, name, settings)
+        _move_in(world, name, ClientMachine(name, program, program.watches, streams), at_us)
+    _kubelets(world, recording, streams)
+    _run(world, recording.length_us)
+    return Replay(watcher.facts, world.records, person.refused, placements.unfit)
+
+
+def _force(placements: Placements, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the recording draw among the nodes that the scheduler found feasible."""
+
+    def forced(decision: Any, feasible: Sequence[Any], *rest: Any) -> Choice:
+        node = placements.choose(decision.pod, feasible)
+        return choose(decision, feasible, *rest) if node is None else Choice(node, len(feasible), None)
+
+    monkeypatch.setattr("nodesim.scheduler.program.choose", forced)
+
+
+def _run(world: World, until_us: int) -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        async with driving([world], clock) as advance:
+            await advance(until_us)
+
+    trio.run(main)
+
+
+def _control_plane(settings: Settings, profile: Profile, streams: Streams) -> dict[str, Any]:
+    making = Making(settings=settings, profile=profile, streams=streams, skip_quiet=True, start_within_us=0)
+    return {name: make(making) for name, make in COMPONENTS.items()}
+
+
+def _started_us(recording: Recording, name: str, settings: Settings) -> int:
+    """When a component's process started; the node controller's passes fall on the recorded phase."""
+    starts = recording.inputs["controller_starts"]
+    if name == "scheduler":
+        (at,) = (start["scheduler_started"] for start in starts if "scheduler_started" in start)
+        return recording.axis.us(at)
+    first = starts[0]
+    if name == "node-controller":
+        pass_us = recording.axis.us(first["first_monitor_pass_with_nodes"])
+        return pass_us - settings.node_monitor_period_us - SYNC_US
+    keys = {"taint-eviction-controller": "taint_eviction_started", "pod-garbage-collector": "pod_gc_started"}
+    return recording.axis.us(first[keys.get(name, "controller_manager_started")])
+
+
+def _kubelets(world: World, recording: Recording, streams: Streams) -> None:
+    entries = recording.nodes
+    for place, entry in enumerate(entries):
+        name = entry["name"]
+        later = [each["registered_at"] for each in entries[place + 1 :] if each["name"] == name]
+        until = min(later, default=float("inf"))
+        actions = [
+            action
+            for action in recording.actions
+            if action.get("node") == name
+            and action["do"] not in ("register-node", "create-manifest", "evict")
+            and entry["registered_at"] <= action["at"] < until
+        ]
+        twins = sum(each["name"] == name for each in entries[:place])
+        actor = f"node/{name}" if not twins else f"node/{name}.{twins}"
+        program = RecordedKubelet(entry, place + 1, actions, recording.axis)
+        _move_in(world, actor, ClientMachine(actor, program, program.watches, streams), 0)
+
+
+def _move_in(world: World, name: str, machine: Machine, at_us: int) -> None:
+    world.add(name, machine)
+    world.schedule(at_us, name, 0, name, Started())
