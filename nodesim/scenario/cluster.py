@@ -16,7 +16,7 @@ from nodesim.kubelet import NodeMachine
 from nodesim.machine import Machine, Started
 from nodesim.net import Link, Topology
 from nodesim.profiles import PROFILES, Settings
-from nodesim.scenario.components import COMPONENTS, Making
+from nodesim.scenario.components import COMPONENTS, Making, members_of
 from nodesim.scenario.operator import Operator
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import OPERATOR, SCENARIO, Plan, stand_apart
@@ -129,7 +129,7 @@ def _add_control_plane(
         return make
 
     # Only those to which something happens need a process that can die: the others are spared the way through it.
-    touched = {step.component for step in scenario.steps if step.component}
+    touched = {name for step in scenario.steps if step.component for name in members_of(step.component)}
     _move_in(world, SERVER, ServerProcess(SERVER, server) if SERVER in touched else server)
     for name in COMPONENTS:
         _move_in(world, name, Process(name, fresh(name)) if name in touched else fresh(name)(0, 1))

@@ -82,3 +82,11 @@ COMPONENTS: Final[Mapping[str, Callable[[Making], WatchingProgram]]] = {
     "endpointslice-controller": lambda making: EndpointSliceController(making.settings, making.profile),
     "scheduler": lambda making: Scheduler(making.settings, making.profile, making.streams),
 }
+
+MANAGER: Final = "kube-controller-manager"
+_MANAGED: Final = tuple(name for name in COMPONENTS if name != "scheduler")
+
+
+def members_of(component: str) -> tuple[str, ...]:
+    """The components that die together where one process is meant: all controllers run in one."""
+    return _MANAGED if component == MANAGER else (component,)

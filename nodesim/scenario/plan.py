@@ -17,6 +17,7 @@ from nodesim.client.process import Crash, LagBehind, ProcessStep, Start
 from nodesim.kubelet import KillKubelet, PowerOff, PowerOn, StartKubelet
 from nodesim.machine import Told
 from nodesim.net import CONTROL_PLANE, PER_MILLION, WAYS, Link, LinkChange, Topology, Way, apart
+from nodesim.scenario.components import members_of
 from nodesim.scenario.targets import ZONE_LABEL, labels_of
 from nodesim.scenario.turns import Chooser, Turn, turns_of
 from nodesim.scenario.unmodelled import Brought, brought_by
@@ -144,7 +145,8 @@ class _Planning:
             if step.verb == "loss":
                 self._tell_loss(at_us, changes, step_id)
         elif step.component:
-            self._tell(at_us, step.component, Told(_process_step(step)), step_id)
+            for name in members_of(step.component):
+                self._tell(at_us, name, Told(_process_step(step)), step_id)
         elif step.verb in _NODE_STEPS:
             for node in step.nodes:
                 self._tell(at_us, f"node/{node}", Told(_NODE_STEPS[step.verb]()), step_id)
@@ -166,9 +168,10 @@ class _Planning:
         """Cut, hold, and their opposites."""
         arguments = step.arguments
         values = {"cut": arguments["mode"]} if step.verb == "cut" else _SWITCHES[step.verb]
-        hosts = (apart(step.component),) if step.component else step.nodes
+        meant = members_of(step.component) if step.component else ()
+        hosts = tuple(apart(name) for name in meant) or step.nodes
         self._change(at_us, _change_of(hosts, _ways(arguments["direction"]), values))
-        about = [f"Component/{step.component}"] if step.component else [f"Node/{node}" for node in step.nodes]
+        about = [f"Component/{name}" for name in meant] or [f"Node/{node}" for node in step.nodes]
         for each in about:
             self.record(at_us, _TOLD_AS[step.verb], each, dict(arguments), step_id)
 
@@ -204,7 +207,7 @@ def _change_of(hosts: tuple[str, ...], ways: tuple[Way, ...], values: dict[str, 
 def stand_apart(scenario: Scenario) -> dict[str, str]:
     """The actors that have links of their own, and where each sits: the users', and components that are cut off."""
     cut = [step.component for step in scenario.steps if step.component and step.verb in _SWITCHES]
-    alone = dict.fromkeys(cut, CONTROL_PLANE)
+    alone = {name: CONTROL_PLANE for each in cut for name in members_of(each)}
     return {**alone, **{actor.name: actor.node or CONTROL_PLANE for actor in scenario.actors}}
 
 

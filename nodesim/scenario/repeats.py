@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
+from nodesim.scenario.components import members_of
 from nodesim.scenario.faults import clip
 from nodesim.scenario.figures import duration, positive_duration
 from nodesim.scenario.reading import Cursor, Fields, integer
@@ -132,7 +133,9 @@ def check_overlaps(steps: Sequence[tuple[Cursor, Step]]) -> None:
 
 def _meant(step: Step) -> tuple[str, ...]:
     """The nodes, or the component, as a fault names it."""
-    return (f"component {step.component}",) if step.component else step.nodes
+    if step.component:
+        return tuple(f"component {name}" for name in members_of(step.component))
+    return step.nodes
 
 
 def _sweep(

@@ -16,7 +16,7 @@ from nodesim.apiserver.registry import BY_PLURAL
 from nodesim.client import SERVER
 from nodesim.client.calls import VERBS as CALL_VERBS
 from nodesim.objects import taint_document
-from nodesim.scenario.components import COMPONENTS
+from nodesim.scenario.components import COMPONENTS, MANAGER
 from nodesim.scenario.faults import clip, suggestion
 from nodesim.scenario.figures import DURATION_FORM, duration, percent_ppm, positive_duration
 from nodesim.scenario.manifests import Manifests
@@ -186,10 +186,13 @@ def _crash(context: Context, found: Fields, arguments: dict[str, Any]) -> bool:
         found.cursor.fault(f"says when in several ways ({', '.join(ways)}); leave all but one out")
         return False
     arguments.update(count=0, call_verb="", call_resource="", before=False)
-    if ways and found.get("component") is not None and _is_server(found):
-        found.cursor.fault(
-            f"the API server answers calls and makes none; leave {ways[0]!r} out", found.key_mark(ways[0])
-        )
+    named = _component_word(found)
+    why = {
+        SERVER: "the API server answers calls and makes none",
+        MANAGER: "whose call? name one of its controllers",
+    }.get(named)
+    if ways and why is not None:
+        found.cursor.fault(f"{why}; leave {ways[0]!r} out", found.key_mark(ways[0]))
         return False
     if ways == ["afterCalls"]:
         arguments["count"] = found.maybe("afterCalls", partial(integer, low=1, high=CALLS_MAX)) or 0
@@ -202,9 +205,9 @@ def _crash(context: Context, found: Fields, arguments: dict[str, Any]) -> bool:
     return True
 
 
-def _is_server(found: Fields) -> bool:
+def _component_word(found: Fields) -> str:
     cursor = found.get("component")
-    return cursor is not None and isinstance(cursor.tree, ScalarTree) and cursor.tree.value == SERVER
+    return cursor.tree.text if cursor is not None and isinstance(cursor.tree, ScalarTree) else ""
 
 
 def _call(cursor: Cursor) -> dict[str, Any] | None:
@@ -266,8 +269,8 @@ _REPLICAS: Final = Argument(
     "replicas", "replicas", partial(integer, low=0, high=REPLICAS_MAX), form="a whole number such as 5"
 )
 
-_CLIENTS: Final = tuple(COMPONENTS)
-_ALL: Final = (SERVER, *COMPONENTS)
+_CLIENTS: Final = (*COMPONENTS, MANAGER)
+_ALL: Final = (SERVER, *_CLIENTS)
 _COMPONENT_FORM: Final = "a mapping such as {component: node-controller}"
 
 VERBS: Final[Mapping[str, Verb]] = {

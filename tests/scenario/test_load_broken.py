@@ -152,6 +152,8 @@ FILES: tuple[tuple[str, int, str], ...] = (
     ("crash-unknown-resource.yaml", 9, "unknown resource 'pod', did you mean 'pods'?"),
     ("crash-unknown-subresource.yaml", 9, "unknown subresource 'bind', did you mean 'binding'?"),
     ("crash-server-at-call.yaml", 9, "the API server answers calls and makes none; leave 'afterCalls' out"),
+    ("crash-manager-at-call.yaml", 9, "whose call? name one of its controllers; leave 'afterCalls' out"),
+    ("crash-for-overlaps-member.yaml", 10, "what the step at line 9 holds for component node-controller from 1m to 3m"),
     ("crash-for-overlaps.yaml", 10, "it changes what the step at line 9 holds for component scheduler from 1m to 3m"),
     ("step-without-time.yaml", 9, "'at' is missing"),
     ("step-without-verb.yaml", 9, "does nothing"),

@@ -34,6 +34,7 @@ UNSEEN: Final = {
     "setting-eviction-mode-gone",
     *("actor-taken-name", "actor-twice", "actor-unknown-node", "component-unknown", "component-cut-apiserver"),
     *("component-lag-apiserver", "crash-server-at-call", "crash-for-overlaps"),
+    *("crash-manager-at-call", "crash-for-overlaps-member"),
     *("link-between-nodes", "step-every-never-again", "step-every-too-often", "step-for-longer-than-every"),
     *("step-for-overlaps-percent", "step-for-overlaps", "step-for-past-the-end", "step-times-past-the-end"),
     *("step-touches-too-much", "step-until-before-at", "step-until-past-the-end"),
