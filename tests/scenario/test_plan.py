@@ -9,6 +9,7 @@ import pytest
 
 from nodesim.net import CONTROL_PLANE, Link, Topology
 from nodesim.scenario.load import load_scenario
+from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import Plan, plan_of
 from nodesim.scenario.result import RunResult
 from nodesim.scenario.runner import run_scenario
@@ -249,3 +250,42 @@ def test_a_lossy_network_does_not_lose_nodes(tmp_path: Path, percent: int) -> No
     assert result.ledger.false_unknowns == {}
     assert result.counts["renewals"] >= 5 * 45
     assert len([r for r in result.records if r.kind == "ObjectModified" and "unschedulable" in r.fields["state"]]) >= 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("direction", "held", "kept"),
+    [
+        ("both", 34, True),
+        ("to-control-plane", 34, True),
+        ("from-control-plane", 34, True),
+        ("both", 46, False),
+        ("from-control-plane", 46, False),
+    ],
+)
+def test_a_hold_meets_the_health_check_after_45_s(tmp_path: Path, direction: str, held: int, kept: bool) -> None:
+    """The last answer before it is up to 10.4 s old; 45 s after that the kubelet gives the connection up, not before.
+
+    Pings are held as well, so nothing tells a stalled network from a dead one.
+    """
+    hold = f"{{at: 1m, hold: {{nodes: [db], direction: {direction}}}, for: {held}s}}"
+    result = played(tmp_path, hold)
+    lost = [(r.t_us, r.fields["why"]) for r in result.records if r.actor == "node/db" and r.kind == "ConnectionLost"]
+    if kept:
+        assert lost == []
+    else:
+        assert lost[0][1] == "silent"
+        assert 94 * SECOND < lost[0][0] <= 106 * SECOND + 2 * MILLISECOND
+    assert result.counts["dropped"] == 0
+
+
+@pytest.mark.slow
+def test_old_requests_are_carried_out_when_a_hold_ends(tmp_path: Path) -> None:
+    """What a kubelet said before it gave its connection up is done at the release; its renewals come in a burst."""
+    scenario = steps_of(tmp_path, "{at: 1m, hold: {nodes: [db], direction: to-control-plane}, for: 3m}")
+    result = run_scenario(scenario, RunOptions(record_heartbeats=True))
+    about = "Lease/kube-node-lease/db"
+    renewals = [r for r in result.records if r.kind == "LeaseRenewed" and r.object == about]
+    burst = [r for r in renewals if 240 * SECOND <= r.t_us <= 240 * SECOND + 2 * MILLISECOND]
+    assert not [r for r in renewals if 60 * SECOND + 2 * MILLISECOND < r.t_us < 240 * SECOND]
+    assert burst[0].fields["renew_us"] < 71 * SECOND  # The first one after the hold began, three minutes late.
