@@ -34,6 +34,7 @@ _SERVERS_OWN: Final = (
     "name",
 )
 """Metadata that no update changes."""
+_EMPTY_IS_NONE: Final = ("labels", "annotations", "finalizers", "ownerReferences")
 
 _WITH_STATUS: Final = {"Node": ("labels", "annotations"), "Deployment": ("annotations",)}
 """Metadata that may be written together with the status."""
@@ -42,6 +43,7 @@ _WITH_STATUS: Final = {"Node": ("labels", "annotations"), "Deployment": ("annota
 def prepared_for_create(resource: Resource, document: Document, settings: Settings) -> Document:
     """A document that is about to become an object: server's fields dropped, status begun, defaults and admission."""
     metadata = {name: item for name, item in document["metadata"].items() if name not in _SERVERS_OWN[:5]}
+    metadata = _without_empty(metadata)
     if resource.has_generation:
         metadata["generation"] = 1
     made = {**document, "metadata": metadata}
@@ -131,6 +133,11 @@ def _status_update(resource: Resource, old: Document, document: Document) -> Doc
     return made
 
 
+def _without_empty(metadata: Document) -> Document:
+    """Metadata as Kubernetes' types keep it: an empty map or list is none, so writing one changes nothing."""
+    return {name: item for name, item in metadata.items() if item or name not in _EMPTY_IS_NONE}
+
+
 def _with_part(document: Document, part: str, source: Document) -> Document:
     """A copy of `document` whose `part` is that of `source`, or absent where it has none."""
     made = dict(document)
@@ -143,6 +150,6 @@ def _with_part(document: Document, part: str, source: Document) -> Document:
 
 def _with_servers_metadata(old: Document, document: Document) -> Document:
     kept = old["metadata"]
-    metadata = {name: item for name, item in document["metadata"].items() if name not in _SERVERS_OWN}
+    metadata = _without_empty({name: item for name, item in document["metadata"].items() if name not in _SERVERS_OWN})
     metadata |= {name: kept[name] for name in _SERVERS_OWN if name in kept}
     return {**document, "metadata": metadata}
