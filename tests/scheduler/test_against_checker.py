@@ -111,10 +111,11 @@ class World:
 
     def victims_go(self, now_us: int) -> None:
         """Those who were asked to go are gone."""
-        for name in self.leaving:
+        leaving, self.leaving = self.leaving, []
+        for name in leaving:
             if self.cluster.pods.pop(name, None) is not None:
                 self.bench.gone(now_us, "pods", name)
-        self.leaving.clear()
+                self.settle(now_us)  # What one departure leads to is judged before the next changes the cluster.
         self.settle(now_us)
 
     def judge_waiting(self) -> None:
