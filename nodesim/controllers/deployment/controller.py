@@ -39,7 +39,6 @@ class _State:
 
     queue: SyncQueue
     recorder: EventRecorder = attrs.field(factory=lambda: EventRecorder(ACTOR))
-    synced: dict[str, bool] = attrs.field(factory=lambda: {"deployments": False, "replicasets": False, "pods": False})
     deployments: dict[str, DeploymentView] = attrs.field(factory=dict)
     known: dict[str, ReplicaSetView] = attrs.field(factory=dict)
     sets: OwnedCache[ReplicaSetView] = attrs.field(factory=OwnedCache)
@@ -62,7 +61,7 @@ class DeploymentController:
 
     def __init__(self, settings: Settings, profile: Profile) -> None:
         self._says_from = profile.scaling_event_says_from
-        self._state = _State(SyncQueue(self._begin, _BACKOFF))
+        self._state = _State(SyncQueue(self._begin, self.watches, _BACKOFF))
 
     def __repr__(self) -> str:
         state = self._state
@@ -72,18 +71,11 @@ class DeploymentController:
         """One event in, the orders that follow from it out."""
         state = self._state
         if isinstance(event, Changed):
-            return self._sync(self._concerned(event), now_us)
-        if isinstance(event, Answered):
-            return state.queue.answered(event, now_us)
-        if isinstance(event, TimerFired):
-            return state.queue.fired(event, now_us)
-        if isinstance(event, Synced):
-            if state.synced.get(event.resource, True):
-                return []
-            state.synced[event.resource] = True
-            return self._sync(sorted(state.deployments), now_us)
+            return self._state.queue.add(self._concerned(event), now_us)
+        if isinstance(event, Answered | TimerFired | Synced):
+            return state.queue.handle(event, state.deployments, now_us)
         if isinstance(event, Started):
-            self._state = _State(SyncQueue(self._begin, _BACKOFF, syncs_made=state.queue.syncs_made))
+            self._state = _State(SyncQueue(self._begin, self.watches, _BACKOFF, syncs_made=state.queue.syncs_made))
         return []
 
     def _concerned(self, event: Changed) -> list[str]:
@@ -120,10 +112,6 @@ class DeploymentController:
             rs.uid: [pod for pod in state.pods.owned_by(rs.uid) if deployment.selector.matches(pod.labels)]
             for rs in state.sets.candidates(deployment.parent)
         }
-
-    def _sync(self, keys: list[str], now_us: int) -> list[ProgramEffect]:
-        state = self._state
-        return state.queue.add(keys, now_us) if all(state.synced.values()) else []
 
     def _begin(self, key: str, now_us: int) -> DeploymentSync | None:
         state = self._state

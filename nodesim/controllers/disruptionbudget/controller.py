@@ -38,7 +38,6 @@ class _Caches:
     """What it has seen; all that a restart loses."""
 
     recorder: EventRecorder = attrs.field(factory=lambda: EventRecorder(COMPONENT))
-    synced: dict[str, None] = attrs.field(factory=dict)
     budgets: dict[str, BudgetView] = attrs.field(factory=dict)
     pods: dict[str, PodView] = attrs.field(factory=dict)
     scales: dict[str, Scale] = attrs.field(factory=dict)
@@ -59,7 +58,7 @@ class DisruptionController:
 
     def _begin_anew(self, syncs_made: int) -> None:
         self._caches = _Caches()
-        self._queue = SyncQueue(self._sync_of, BACKOFF, syncs_made=syncs_made)
+        self._queue = SyncQueue(self._sync_of, self.watches, BACKOFF, syncs_made=syncs_made)
 
     def __repr__(self) -> str:
         return f"<DisruptionController budgets={len(self._caches.budgets)} running={self._queue.running}>"
@@ -68,19 +67,11 @@ class DisruptionController:
         """One event in, the orders that follow from it out."""
         if isinstance(event, Changed):
             return self._changed(event, now_us)
-        if isinstance(event, Answered):
-            return self._queue.answered(event, now_us)
-        if isinstance(event, TimerFired):
-            return self._queue.fired(event, now_us)
-        if isinstance(event, Synced):
-            self._caches.synced[event.resource] = None
-            return self._sync(sorted(self._caches.budgets), now_us)
+        if isinstance(event, Answered | TimerFired | Synced):
+            return self._queue.handle(event, self._caches.budgets, now_us)
         if isinstance(event, Started):
             self._begin_anew(self._queue.syncs_made)
         return []
-
-    def _sync(self, keys: list[str], now_us: int) -> list[ProgramEffect]:
-        return self._queue.add(keys, now_us) if len(self._caches.synced) == len(self.watches) else []
 
     def _sync_of(self, key: str, now_us: int) -> Sync | None:
         budget = self._caches.budgets.get(key)
@@ -94,14 +85,14 @@ class DisruptionController:
                     caches.budgets.pop(event.key, None)
                 else:
                     caches.budgets[event.key] = event.new
-                return self._sync([event.key], now_us)
+                return self._queue.add([event.key], now_us)
             case "pods":
                 if event.new is None:
                     caches.pods.pop(event.key, None)
                 else:
                     caches.pods[event.key] = event.new
                 states = [pod for pod in (event.old, event.new) if pod is not None]
-                return self._sync(
+                return self._queue.add(
                     [key for key, each in sorted(caches.budgets.items()) if any(map(each.selects, states))], now_us
                 )
             case _:

@@ -52,7 +52,6 @@ class _Caches:
     """What it has seen; all that a restart loses."""
 
     recorder: EventRecorder = attrs.field(factory=lambda: EventRecorder(COMPONENT))
-    synced: dict[str, None] = attrs.field(factory=dict)
     services: dict[str, ServiceView] = attrs.field(factory=dict)
     pods: dict[str, EndpointPod] = attrs.field(factory=dict)
     nodes: dict[str, None] = attrs.field(factory=dict)
@@ -75,7 +74,7 @@ class EndpointSliceController:
 
     def _begin_anew(self, syncs_made: int) -> None:
         self._caches = _Caches()
-        self._queue = SyncQueue(self._sync_of, BACKOFF, syncs_made=syncs_made)
+        self._queue = SyncQueue(self._sync_of, self.watches, BACKOFF, syncs_made=syncs_made)
 
     def __repr__(self) -> str:
         return f"<EndpointSliceController services={len(self._caches.services)} running={self._queue.running}>"
@@ -84,23 +83,11 @@ class EndpointSliceController:
         """One event in, the orders that follow from it out."""
         if isinstance(event, Changed):
             return self._changed(event, now_us)
-        if isinstance(event, Answered):
-            return self._queue.answered(event, now_us)
-        if isinstance(event, TimerFired):
-            return self._queue.fired(event, now_us)
-        if isinstance(event, Synced):
-            self._caches.synced[event.resource] = None
-            return self._sync(sorted(self._caches.services), now_us)
+        if isinstance(event, Answered | TimerFired | Synced):
+            return self._queue.handle(event, self._caches.services, now_us)
         if isinstance(event, Started):
             self._begin_anew(self._queue.syncs_made)
         return []
-
-    @property
-    def _ready(self) -> bool:
-        return len(self._caches.synced) == len(self.watches)
-
-    def _sync(self, keys: list[str], now_us: int) -> list[ProgramEffect]:
-        return self._queue.add(keys, now_us) if self._ready else []
 
     def _sync_of(self, key: str, now_us: int) -> Sync | None:
         service = self._caches.services.get(key)
@@ -120,16 +107,16 @@ class EndpointSliceController:
                     # The garbage collector deletes the slices.
                     caches.services.pop(key, None)
                     caches.slices.pop(key, None)
-                    return self._sync([key], now_us)
+                    return self._queue.add([key], now_us)
                 caches.services[key] = event.new
-                return self._sync([key], now_us)
+                return self._queue.add([key], now_us)
             case "pods":
                 if event.new is None:
                     caches.pods.pop(key, None)
                 else:
                     caches.pods[key] = event.new
                 states = [pod for pod in (event.old, event.new) if pod is not None]
-                return self._sync(self._concerned(states), now_us)
+                return self._queue.add(self._concerned(states), now_us)
             case "nodes":
                 if event.new is None:
                     caches.nodes.pop(key, None)
@@ -157,7 +144,7 @@ class EndpointSliceController:
             return []
         else:
             slices[new.name] = new
-        return self._queue.add_at(known.service, now_us + SLICE_CHANGE_DELAY_US) if self._ready else []
+        return self._queue.add_at(known.service, now_us + SLICE_CHANGE_DELAY_US) if self._queue.ready else []
 
 
 @attrs.define

@@ -42,7 +42,7 @@ class NamespaceController:
         self._resources: Final = tuple(resource.name for resource in (*RESOURCES, *more) if resource.namespaced)
         self._pods_first = profile.namespace_pods_first
         self._terminating: dict[str, None] = {}
-        self._queue = SyncQueue(self._begin, _BACKOFF)
+        self._queue = SyncQueue(self._begin, backoff=_BACKOFF)
 
     def __repr__(self) -> str:
         return f"<NamespaceController terminating={sorted(self._terminating)}>"

@@ -37,7 +37,6 @@ class _State:
     queue: SyncQueue
     recorder: EventRecorder = attrs.field(factory=lambda: EventRecorder(ACTOR))
     expectations: Expectations = attrs.field(factory=Expectations)
-    synced: dict[str, bool] = attrs.field(factory=lambda: {"pods": False, "replicasets": False})
     sets: dict[str, ReplicaSetView] = attrs.field(factory=dict)
     pods: OwnedCache[ManagedPod] = attrs.field(factory=OwnedCache)
 
@@ -56,7 +55,7 @@ class ReplicaSetController:
     )
 
     def __init__(self, settings: Settings, profile: Profile) -> None:
-        self._state = _State(SyncQueue(self._begin))
+        self._state = _State(SyncQueue(self._begin, self.watches))
 
     def __repr__(self) -> str:
         return f"<ReplicaSetController sets={len(self._state.sets)} running={self._state.queue.running}>"
@@ -68,17 +67,10 @@ class ReplicaSetController:
             if event.resource == "pods":
                 return self._pod_changed(event.old, event.new, now_us)
             return self._set_changed(event.key, event.old, event.new, now_us) if event.resource == "replicasets" else []
-        if isinstance(event, Answered):
-            return state.queue.answered(event, now_us)
-        if isinstance(event, TimerFired):
-            return state.queue.fired(event, now_us)
-        if isinstance(event, Synced):
-            if state.synced.get(event.resource, True):
-                return []
-            state.synced[event.resource] = True
-            return self._sync(sorted(state.sets), now_us)
+        if isinstance(event, Answered | TimerFired | Synced):
+            return state.queue.handle(event, state.sets, now_us)
         if isinstance(event, Started):
-            self._state = _State(SyncQueue(self._begin, syncs_made=state.queue.syncs_made))
+            self._state = _State(SyncQueue(self._begin, self.watches, syncs_made=state.queue.syncs_made))
         return []
 
     def _set_changed(
@@ -90,7 +82,7 @@ class ReplicaSetController:
         if old is not None and (new is None or new.uid != old.uid):
             # A successor of the same name starts clean.
             state.expectations.forget(key)
-        return self._sync([key], now_us)
+        return self._state.queue.add([key], now_us)
 
     def _pod_changed(self, old: ManagedPod | None, new: ManagedPod | None, now_us: int) -> list[ProgramEffect]:
         state = self._state
@@ -98,7 +90,7 @@ class ReplicaSetController:
         if old is not None and new is not None and old.pod.resource_version == new.pod.resource_version:
             return []
         concerned = state.observer.seen(old, new)
-        return [*self._look_when_available(old, new, now_us), *self._sync(concerned, now_us)]
+        return [*self._look_when_available(old, new, now_us), *self._state.queue.add(concerned, now_us)]
 
     def _look_when_available(self, old: ManagedPod | None, new: ManagedPod | None, now_us: int) -> list[ProgramEffect]:
         """Source: `updatePod`: minReadySeconds and one second after a pod became ready."""
@@ -108,10 +100,6 @@ class ReplicaSetController:
         if rs is None or not rs.min_ready_seconds:
             return []
         return self._state.queue.add_at(rs.key, now_us + (rs.min_ready_seconds + 1) * SECOND)
-
-    def _sync(self, keys: list[str], now_us: int) -> list[ProgramEffect]:
-        state = self._state
-        return state.queue.add(keys, now_us) if all(state.synced.values()) else []
 
     def _begin(self, key: str, now_us: int) -> ReplicaSetSync | None:
         state = self._state

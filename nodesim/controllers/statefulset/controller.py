@@ -37,9 +37,6 @@ class _State:
 
     queue: SyncQueue
     recorder: EventRecorder = attrs.field(factory=lambda: EventRecorder(ACTOR))
-    synced: dict[str, bool] = attrs.field(
-        factory=lambda: {"statefulsets": False, "pods": False, "controllerrevisions": False}
-    )
     sets: dict[str, StatefulSetView] = attrs.field(factory=dict)
     pods: OwnedCache[ManagedPod] = attrs.field(factory=OwnedCache)
     revisions: OwnedCache[RevisionView] = attrs.field(factory=OwnedCache)
@@ -62,7 +59,7 @@ class StatefulSetController:
 
     def __init__(self, settings: Settings, profile: Profile) -> None:
         self._profile = profile
-        self._state = _State(SyncQueue(self._begin))
+        self._state = _State(SyncQueue(self._begin, self.watches))
 
     def __repr__(self) -> str:
         return f"<StatefulSetController sets={len(self._state.sets)} running={self._state.queue.running}>"
@@ -72,24 +69,17 @@ class StatefulSetController:
         state = self._state
         if isinstance(event, Changed):
             return self._changed(event, now_us)
-        if isinstance(event, Answered):
-            return state.queue.answered(event, now_us)
-        if isinstance(event, TimerFired):
-            return state.queue.fired(event, now_us)
-        if isinstance(event, Synced):
-            if state.synced.get(event.resource, True):
-                return []
-            state.synced[event.resource] = True
-            return self._sync(sorted(state.sets), now_us)
+        if isinstance(event, Answered | TimerFired | Synced):
+            return state.queue.handle(event, state.sets, now_us)
         if isinstance(event, Started):
-            self._state = _State(SyncQueue(self._begin, syncs_made=state.queue.syncs_made))
+            self._state = _State(SyncQueue(self._begin, self.watches, syncs_made=state.queue.syncs_made))
         return []
 
     def _changed(self, event: Changed, now_us: int) -> list[ProgramEffect]:
         state = self._state
         if event.resource == "statefulsets":
             keep(state.sets, event.key, event.new)
-            return self._sync([event.key], now_us)
+            return self._state.queue.add([event.key], now_us)
         if event.resource == "controllerrevisions":
             state.revisions.replace(event.old, event.new)
             return []
@@ -99,7 +89,7 @@ class StatefulSetController:
         if old is not None and new is not None and old.pod.resource_version == new.pod.resource_version:
             return []
         concerned = state.observer.seen(old, new)
-        return [*self._look_when_available(old, new, now_us), *self._sync(concerned, now_us)]
+        return [*self._look_when_available(old, new, now_us), *self._state.queue.add(concerned, now_us)]
 
     def _look_when_available(self, old: ManagedPod | None, new: ManagedPod | None, now_us: int) -> list[ProgramEffect]:
         """Source: `updatePod`: minReadySeconds and one second after a pod became ready."""
@@ -109,10 +99,6 @@ class StatefulSetController:
         if view is None or not view.min_ready_seconds:
             return []
         return self._state.queue.add_at(view.key, now_us + (view.min_ready_seconds + 1) * SECOND)
-
-    def _sync(self, keys: list[str], now_us: int) -> list[ProgramEffect]:
-        state = self._state
-        return state.queue.add(keys, now_us) if all(state.synced.values()) else []
 
     def _begin(self, key: str, now_us: int) -> StatefulSetSync | None:
         state = self._state

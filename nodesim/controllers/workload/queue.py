@@ -16,8 +16,9 @@ from typing import Final
 
 import attrs
 
+from nodesim.client.watches import WatchSpec
 from nodesim.controllers.workload.script import Answers, Ask, Order, Script, Sync
-from nodesim.machine import Answered, Call, ProgramEffect, SetTimer, TimerFired
+from nodesim.machine import Answered, Call, ProgramEffect, SetTimer, Synced, TimerFired
 from nodesim.units import MILLISECOND, SECOND
 from nodesim.values import value
 
@@ -52,15 +53,21 @@ class _Running:
 class SyncQueue:
     """The objects of one controller, by key.  `begin` makes the sync of one, or None where the object is gone.
 
-    Calls carry the tag `("sync", number, place)`, timers the keys `("sync", object's key)` and
-    `("sync again", ...)`.  `syncs_made` of the last
-    process goes on in the next one, so that no answer to it is taken for one to this.
+    Nothing is synced before the first list of each of the `watches` is known.  Calls carry the tag
+    `("sync", number, place)`, timers the keys `("sync", object's key)` and `("sync again", ...)`.  `syncs_made` of the
+    last process goes on in the next one, so that no answer to it is taken for one to this.
     """
 
     def __init__(
-        self, begin: Callable[[str, int], Sync | None], backoff: Backoff | None = None, *, syncs_made: int = 0
+        self,
+        begin: Callable[[str, int], Sync | None],
+        watches: Iterable[WatchSpec] = (),
+        backoff: Backoff | None = None,
+        *,
+        syncs_made: int = 0,
     ) -> None:
         self._begin = begin
+        self._unknown = dict.fromkeys(watch.resource for watch in watches)
         self._backoff = backoff or Backoff()
         self.syncs_made = syncs_made
         self._running: dict[str, _Running] = {}
@@ -75,8 +82,28 @@ class SyncQueue:
         """The objects whose sync runs."""
         return sorted(self._running)
 
+    @property
+    def ready(self) -> bool:
+        """Are all first lists known?"""
+        return not self._unknown
+
+    def handle(
+        self, event: Answered | TimerFired | Synced, everything: Iterable[str], now_us: int
+    ) -> list[ProgramEffect]:
+        """What every such controller does with an answer, a timer and a first list; `everything` are all objects."""
+        if isinstance(event, Answered):
+            return self.answered(event, now_us)
+        if isinstance(event, TimerFired):
+            return self.fired(event, now_us)
+        if event.resource not in self._unknown:
+            return []
+        del self._unknown[event.resource]
+        return self.add(sorted(everything), now_us)
+
     def add(self, keys: Iterable[str], now_us: int) -> list[ProgramEffect]:
         """Sync these now, or after their running sync."""
+        if self._unknown:
+            return []
         effects: list[ProgramEffect] = []
         for key in dict.fromkeys(keys):
             if key in self._running or key in self._again:

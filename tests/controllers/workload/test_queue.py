@@ -105,7 +105,7 @@ def test_a_failed_sync_is_tried_again_after_pauses_that_double() -> None:
 
 def test_tries_may_be_limited() -> None:
     """After the last try nothing waits; the next change begins anew."""
-    queue = SyncQueue(lambda key, now_us: TwoSteps(key, Outcome("x")), Backoff(tries_max=1))
+    queue = SyncQueue(lambda key, now_us: TwoSteps(key, Outcome("x")), backoff=Backoff(tries_max=1))
     queue.add(["x"], 0)
     assert isinstance(finish(queue, 1, 0)[-1], SetTimer)
     queue.fired(TimerFired(("sync", "x")), 5 * MILLISECOND)
