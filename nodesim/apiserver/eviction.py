@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from nodesim.messages import Failure
-from nodesim.objects import Document, disruption_condition, selector_of, whole_second
+from nodesim.objects import Document, disruption_condition, disruption_target, selector_of, whole_second
 from nodesim.values import value
 
 DISRUPTED_PODS_MAX: Final = 2000
@@ -101,13 +101,9 @@ def _is_ready(pod: Document) -> bool:
 def with_eviction_condition(pod: Document, now_us: int) -> Document:
     """The pod with the condition DisruptionTarget that the eviction API sets (from 1.26)."""
     status = pod.get("status") or {}
-    made = {
-        "type": "DisruptionTarget",
-        "status": "True",
-        "reason": "EvictionByEvictionAPI",
-        "message": "Eviction API: evicting",
-        "lastProbeTime": None,
-        "lastTransitionTime": whole_second(now_us),
-    }
-    others = [item for item in status.get("conditions") or () if item["type"] != "DisruptionTarget"]
+    conditions = status.get("conditions") or []
+    made = disruption_target(conditions, "EvictionByEvictionAPI", "Eviction API: evicting", now_us)
+    if made is None:
+        return pod
+    others = [item for item in conditions if item["type"] != made["type"]]
     return {**pod, "status": {**status, "conditions": [*others, made]}}

@@ -1,6 +1,6 @@
 """How do machines read Kubernetes' documents?"""
 
-from nodesim.objects.budget import disruption_condition
+from nodesim.objects.disruption import disruption_condition, disruption_target
 from nodesim.objects.documents import (
     Document,
     check_plain,
@@ -41,6 +41,7 @@ __all__ = [
     "controller_of",
     "decode_document",
     "disruption_condition",
+    "disruption_target",
     "encode_document",
     "first_untolerated",
     "lease_view",

@@ -11,11 +11,10 @@ from typing import Final
 
 import attrs
 
-from nodesim.controllers.disruption import disruption_target
 from nodesim.controllers.podgc.views import CollectedPod
 from nodesim.machine import Answered, Call, ProgramEffect, Record
 from nodesim.messages import Delete, Patch
-from nodesim.objects import Document, encode_document
+from nodesim.objects import Document, disruption_target, encode_document
 
 _REASON: Final = "DeletionByPodGC"
 _MESSAGE: Final = "PodGC: node no longer exists"

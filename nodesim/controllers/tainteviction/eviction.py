@@ -12,10 +12,9 @@ from typing import Final
 
 import attrs
 
-from nodesim.controllers.disruption import disruption_target
 from nodesim.machine import Answered, Call, ProgramEffect, SetTimer
 from nodesim.messages import Delete, Get, Patch
-from nodesim.objects import Document, encode_document
+from nodesim.objects import Document, disruption_target, encode_document
 from nodesim.units import MILLISECOND
 
 TRIES: Final = 5

@@ -7,10 +7,11 @@ from typing import Any
 import attrs
 import pytest
 
+from nodesim.client import WatchSpec
 from nodesim.controllers.workload.batches import slow_start
 from nodesim.controllers.workload.queue import Backoff, SyncQueue
 from nodesim.controllers.workload.script import Ask, Outcome, Script, ask
-from nodesim.machine import Answered, Call, Record, SetTimer, TimerFired
+from nodesim.machine import Answered, Call, Record, SetTimer, Synced, TimerFired
 from nodesim.messages import Get
 from nodesim.units import MILLISECOND, SECOND
 
@@ -164,3 +165,17 @@ def test_a_failed_batch_is_the_last() -> None:
     effects = queue.answered(Answered(("sync", 1, 1), 500, "Broken"), 0)
     assert [type(effect) for effect in effects] == [Record, SetTimer]
     assert queue.running == []
+
+
+def test_nothing_is_synced_before_all_first_lists_are_known() -> None:
+    """Then everything is, in order; a second first list of a resource, after a break, syncs nothing."""
+    watches = [WatchSpec(resource, lambda document: document) for resource in ("pods", "replicasets")]
+    queue = SyncQueue(lambda key, now_us: TwoSteps(key, Outcome()), watches)
+    assert (
+        queue.add(["b"], 0) == queue.handle(Synced("pods"), ["b", "a"], 1) == queue.handle(Synced("x"), ["b"], 1) == []
+    )
+    assert not queue.ready
+    begun = queue.handle(Synced("replicasets"), ["b", "a"], 2)
+    assert [effect.object for effect in begun if isinstance(effect, Record)] == ["a", "b"]
+    assert queue.ready
+    assert queue.handle(Synced("pods"), ["b", "a"], 3) == []
