@@ -15,6 +15,7 @@ from nodesim.apiserver.registry import Resource
 from nodesim.client import WatchSpec
 from nodesim.controllers import garbagecollector, namespaces, podgc
 from nodesim.controllers.deployment import DeploymentController
+from nodesim.controllers.disruptionbudget import DisruptionController
 from nodesim.controllers.endpointslice import EndpointSliceController
 from nodesim.controllers.garbagecollector import GarbageCollector
 from nodesim.controllers.namespaces import NamespaceController
@@ -79,6 +80,7 @@ COMPONENTS: Final[Mapping[str, Callable[[Making], WatchingProgram]]] = {
     "replicaset-controller": lambda making: ReplicaSetController(making.settings, making.profile),
     "deployment-controller": lambda making: DeploymentController(making.settings, making.profile),
     "statefulset-controller": lambda making: StatefulSetController(making.settings, making.profile),
+    "disruption-controller": lambda making: DisruptionController(making.settings, making.profile),
     "endpointslice-controller": lambda making: EndpointSliceController(making.settings, making.profile),
     "scheduler": lambda making: Scheduler(making.settings, making.profile, making.streams),
 }

@@ -110,10 +110,11 @@ class Live:
         self._world.schedule(self.now_us, name, 0, name, Started())
         return made
 
-    def run(self, seconds: float) -> None:
+    def run(self, seconds: float) -> Live:
         """Let everything happen that happens in so many seconds."""
         self.now_us += int(seconds * SECOND)
         assert self._world.run(self.now_us, 1_000_000)
+        return self
 
     # --- the person ---------------------------------------------------------------------------------------------
 
@@ -144,15 +145,32 @@ class Live:
 
     def names(self, resource: str, namespace: str = "") -> list[str]:
         """What a LIST holds."""
+        return [document["metadata"]["name"] for document in self.listed(resource, namespace)]
+
+    def listed(self, resource: str, namespace: str = "") -> list[Document]:
+        """LIST."""
         answer = self.call(List(resource, namespace))
         assert isinstance(answer, Listed), answer
-        return [decode_document(packed)["metadata"]["name"] for packed in answer.documents]
+        return [decode_document(packed) for packed in answer.documents]
 
     def post(self, message: Message) -> int:
         """A request that reaches the server now; nobody waits for the answer."""
+        return self._post(self.now_us, message)
+
+    def at(self, seconds: float, message: Message) -> int:
+        """A request that reaches the server at an instant that is still to come."""
+        return self._post(round(seconds * SECOND), message)
+
+    def _post(self, at_us: int, message: Message) -> int:
         self._n += 1
-        self._world.schedule(self.now_us, "scenario", self._n, "apiserver", Frame(PERSON, self._n, 0, 1, message))
+        self._world.schedule(at_us, "scenario", self._n, "apiserver", Frame(PERSON, self._n, 0, 1, message))
         return self._n
+
+    @property
+    def refusals(self) -> list[tuple[int, str]]:
+        """Codes and messages of the failures that nobody waited for."""
+        answers = self._person.answers.values()
+        return [(answer.code, answer.message) for answer in answers if isinstance(answer, Failure)]
 
     # --- what is asked of it --------------------------------------------------------------------------------------
 
@@ -168,3 +186,11 @@ class Live:
     def records(self, kind: str) -> list[TraceRecord]:
         """The records of a kind."""
         return [record for record in self._world.records if record.kind == kind]
+
+    def events(self, reason: str) -> list[tuple[float, str, str]]:
+        """(seconds, object, message) of the Events with this reason."""
+        return [
+            (record.t_us / SECOND, record.object, record.fields["message"])
+            for record in self.records(reason)
+            if "component" in record.fields
+        ]

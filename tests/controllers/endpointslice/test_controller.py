@@ -8,7 +8,7 @@ from nodesim.objects import Document, encode_document
 from nodesim.profiles import V1_36, Settings
 from nodesim.units import SECOND
 from tests.apiserver.cluster import node, pod, post
-from tests.controllers.house import House
+from tests.controllers.live import Live
 
 SERVICE: Document = {
     "apiVersion": "v1",
@@ -18,9 +18,9 @@ SERVICE: Document = {
 }
 
 
-def house() -> House:
+def cluster() -> Live:
     """A Service with one pod on n1."""
-    made = House({"endpointslice-controller": EndpointSliceController(Settings.of(V1_36), V1_36)})
+    made = Live({"endpointslice-controller": EndpointSliceController(Settings.of(V1_36), V1_36)})
     made.at(1, post("nodes", node("n1")))
     made.at(1, Create("services", "default", encode_document(SERVICE)))
     made.at(2, post("pods", pod("p", nodeName="n1")))
@@ -33,27 +33,27 @@ def running(ready: str) -> Patch:
     return Patch("pods", "default", "p", "status", "strategic", encode_document({"status": status}))
 
 
-def conditions(played: House) -> list[tuple[str, dict[str, bool]]]:
+def conditions(played: Live) -> list[tuple[str, dict[str, bool]]]:
     """The endpoints in the slices of the Service."""
-    (found,) = played.server.listed("endpointslices", "default")
+    (found,) = played.listed("endpointslices", "default")
     return [(each["targetRef"]["name"], each["conditions"]) for each in found["endpoints"]]
 
 
 def test_a_pod_becomes_an_endpoint_when_it_has_an_address() -> None:
     """Before, the Service has an empty slice of its own."""
-    assert conditions(house().run(3)) == []
-    played = house()
+    assert conditions(cluster().run(3)) == []
+    played = cluster()
     played.at(3, running("True"))
     assert conditions(played.run(4)) == [("p", {"ready": True, "serving": True, "terminating": False})]
 
 
 def test_a_pod_that_is_marked_not_ready_stays_in_the_slice() -> None:
     """As on a node that became Unknown: not ready, not serving, and after its deletion was asked for terminating."""
-    played = house()
+    played = cluster()
     played.at(3, running("True"))
     played.at(4, running("False"))
     assert conditions(played.run(5)) == [("p", {"ready": False, "serving": False, "terminating": False})]
-    played = house()
+    played = cluster()
     played.at(3, running("True"))
     played.at(4, Delete("pods", "default", "p"))
     assert conditions(played.run(5)) == [("p", {"ready": False, "serving": True, "terminating": True})]
@@ -61,7 +61,7 @@ def test_a_pod_that_is_marked_not_ready_stays_in_the_slice() -> None:
 
 def test_a_pod_of_a_deleted_node_is_left_out_and_missed() -> None:
     """It leaves at the next sync, with a warning that repeats after 1, 2, 4, ... seconds until the node is back."""
-    played = house()
+    played = cluster()
     played.at(3, running("True"))
     played.at(4, Delete("nodes", "", "n1"))
     played.at(5, running("False"))
@@ -77,11 +77,11 @@ def test_a_pod_of_a_deleted_node_is_left_out_and_missed() -> None:
 
 def test_another_hand_in_a_slice_is_mended_after_a_second() -> None:
     """The controller's own writes are not mistaken for one."""
-    played = house()
+    played = cluster()
     played.at(3, running("True"))
-    first = house()
+    first = cluster()
     first.at(3, running("True"))
-    (document,) = first.run(4).server.listed("endpointslices", "default")
+    (document,) = first.run(4).listed("endpointslices", "default")
     name = document["metadata"]["name"]
     wipe = encode_document({"endpoints": []})
     played.at(5, Patch("endpointslices", "default", name, "", "merge", wipe))
@@ -89,15 +89,15 @@ def test_another_hand_in_a_slice_is_mended_after_a_second() -> None:
     assert [name for name, _ in conditions(played)] == ["p"]
     writes = [
         (round(record.t_us / SECOND, 1), record.fields["by"])
-        for record in played.records
-        if record.kind == "ObjectModified" and record.object.startswith("EndpointSlice/")
+        for record in played.records("ObjectModified")
+        if record.object.startswith("EndpointSlice/")
     ]
-    assert writes == [(3.0, "endpointslice-controller"), (5.0, "operator"), (6.0, "endpointslice-controller")]
+    assert writes == [(3.0, "endpointslice-controller"), (5.0, "person"), (6.0, "endpointslice-controller")]
 
 
 def test_a_deleted_service_is_forgotten() -> None:
     """Nothing is written for it any more; its slices are the garbage collector's."""
-    played = house()
+    played = cluster()
     played.at(3, Delete("services", "default", "web"))
     played.at(4, running("True"))
     assert conditions(played.run(6)) == []
