@@ -31,6 +31,7 @@ StepVerb: TypeAlias = Literal[
     "stop",
     "start",
     "lag",
+    "clock",
     "kill-kubelet",
     "start-kubelet",
     "power-off",
@@ -55,6 +56,10 @@ class NodeSpec:
     taints: tuple[dict[str, Any], ...] = ()
     """Taints with which the kubelet registers (--register-with-taints), in document form."""
     capacity: dict[str, str] = attrs.Factory(lambda: {"cpu": "4", "memory": "16Gi", "pods": "110"})
+    clock_offset_us: int = 0
+    """How far ahead its wall clock is when the run begins; below 0: behind."""
+    clock_drift_ppm: int = 0
+    """How many us it gains in a second."""
 
 
 @attrs.frozen(kw_only=True)
@@ -129,8 +134,9 @@ class Step:
     * scale: `replicas` (int)
     * crash: `count` (0: at once; else at the count-th call that matches), `call_verb`, `call_resource` ("": any),
       `before` (that call leaves or not), `restart_after_us` (int or None); lag: `by_us`
+    * clock: `offset_us`, `step_us`, `drift_ppm` (int or None, which leaves it)
 
-    `component` is set instead of `nodes` for crash, stop, start, lag, and for cut and heal of one component.
+    `component` is set instead of `nodes` for crash, stop, start, lag, and for cut, heal and clock of one component.
     """
 
     at_us: int

@@ -11,7 +11,7 @@ import pytest
 ROOT: Final = Path(__file__).parent.parent
 
 FLOORS: Final = (
-    ("words", {"errors", "units", "values", "streams", "profiles", "objects", "messages", "machine", "spec"}),
+    ("words", {"errors", "units", "clocks", "values", "streams", "profiles", "objects", "messages", "machine", "spec"}),
     (
         "deciding",
         {"net", "client", "apiserver", "kubelet", "controllers", "scheduler", "trace", "ledger", "expect"},

@@ -52,15 +52,15 @@ def _first_of(finalizers: list[str]) -> str:
     return next((name for name in finalizers if name in (ORPHAN, FOREGROUND)), "")
 
 
-def delete_namespace(namespace: Document, now_us: int) -> Deletion:
+def delete_namespace(namespace: Document, wall_us: int) -> Deletion:
     """A delete of a namespace: marked at first, without a grace period; gone once its own finalizers are empty."""
     if namespace["metadata"].get("deletionTimestamp") is None:
-        metadata = {**namespace["metadata"], "deletionTimestamp": whole_second(now_us)}
+        metadata = {**namespace["metadata"], "deletionTimestamp": whole_second(wall_us)}
         status = {**(namespace.get("status") or {}), "phase": "Terminating"}
         return Deletion({**namespace, "metadata": metadata, "status": status}, removed=False)
     if (namespace.get("spec") or {}).get("finalizers"):
         return Deletion(None, removed=False)
-    return delete_other(namespace, now_us)
+    return delete_other(namespace, wall_us)
 
 
 def is_finalized(old: Document, new: Document) -> bool:
@@ -72,7 +72,7 @@ def is_finalized(old: Document, new: Document) -> bool:
 
 
 def delete_pod(
-    pod: Document, grace_seconds: int | None, now_us: int, *, never_in_past: bool, rewritten: bool = False
+    pod: Document, grace_seconds: int | None, wall_us: int, *, never_in_past: bool, rewritten: bool = False
 ) -> Deletion:
     """A delete of a pod; `rewritten`: its finalizers are not those of the stored one.
 
@@ -84,7 +84,7 @@ def delete_pod(
     finalized = not pod["metadata"].get("finalizers")
     if pod["metadata"].get("deletionTimestamp") is None:
         grace = _grace_of(pod, grace_seconds)
-        marked = _marked(pod, whole_second(now_us + grace * SECOND), grace, first=True)
+        marked = _marked(pod, whole_second(wall_us + grace * SECOND), grace, first=True)
         return Deletion(marked, removed=grace == 0 and finalized)
     held = pod["metadata"].get("deletionGracePeriodSeconds")
     if not held:
@@ -93,13 +93,13 @@ def delete_pod(
         return Deletion(None, removed=False)
     until_us = pod["metadata"]["deletionTimestamp"] - (held - grace_seconds) * SECOND
     grace = grace_seconds
-    if never_in_past and until_us < now_us:
-        until_us = whole_second(now_us)
+    if never_in_past and until_us < wall_us:
+        until_us = whole_second(wall_us)
         grace = min(grace, 1)
     return Deletion(_marked(pod, until_us, grace, first=False), removed=grace == 0 and finalized)
 
 
-def delete_other(document: Document, now_us: int, *, rewritten: bool = False) -> Deletion:
+def delete_other(document: Document, wall_us: int, *, rewritten: bool = False) -> Deletion:
     """A delete of an object without a grace period: removed at once, or only marked while it has finalizers.
 
     `rewritten`: its finalizers are not those of the stored one.
@@ -109,7 +109,7 @@ def delete_other(document: Document, now_us: int, *, rewritten: bool = False) ->
         return Deletion(unmarked, removed=True)
     if document["metadata"].get("deletionTimestamp") is not None:
         return Deletion(unmarked, removed=False)
-    return Deletion(_marked(document, whole_second(now_us), 0, first=True), removed=False)
+    return Deletion(_marked(document, whole_second(wall_us), 0, first=True), removed=False)
 
 
 def is_finished(old: Document, new: Document) -> bool:

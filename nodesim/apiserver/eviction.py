@@ -40,7 +40,7 @@ def budgets_of(pod: Document, budgets: Sequence[Document]) -> list[Document]:
     ]
 
 
-def judge_eviction(pod: Document, budgets: Sequence[Document], now_us: int) -> Evictable | Failure:
+def judge_eviction(pod: Document, budgets: Sequence[Document], wall_us: int) -> Evictable | Failure:
     """Judge the eviction of a pod by the budgets that select it."""
     if _needs_no_budget(pod) or not budgets:
         return Evictable(None)
@@ -54,10 +54,10 @@ def judge_eviction(pod: Document, budgets: Sequence[Document], now_us: int) -> E
         desired = status.get("desiredHealthy") or 0
         if policy == "AlwaysAllow" or (desired > 0 and (status.get("currentHealthy") or 0) >= desired):
             return Evictable(None)
-    return _spend(pod["metadata"]["name"], budget, status, now_us)
+    return _spend(pod["metadata"]["name"], budget, status, wall_us)
 
 
-def _spend(name: str, budget: Document, status: dict[str, Any], now_us: int) -> Evictable | Failure:
+def _spend(name: str, budget: Document, status: dict[str, Any], wall_us: int) -> Evictable | Failure:
     """Take one of the disruptions that the budget allows."""
     metadata = budget["metadata"]
     if (status.get("observedGeneration") or 0) < (metadata.get("generation") or 0):
@@ -77,8 +77,8 @@ def _spend(name: str, budget: Document, status: dict[str, Any], now_us: int) -> 
             f"The disruption budget {metadata['name']} needs {needs} healthy pods and has {has} currently", 0
         )
     left = allowed - 1
-    spent = {**status, "disruptionsAllowed": left, "disruptedPods": {**disrupted, name: whole_second(now_us)}}
-    spent["conditions"] = disruption_condition(budget, left, now_us)
+    spent = {**status, "disruptionsAllowed": left, "disruptedPods": {**disrupted, name: whole_second(wall_us)}}
+    spent["conditions"] = disruption_condition(budget, left, wall_us)
     return Evictable({**budget, "status": spent})
 
 
@@ -98,11 +98,11 @@ def _is_ready(pod: Document) -> bool:
     return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
 
-def with_eviction_condition(pod: Document, now_us: int) -> Document:
+def with_eviction_condition(pod: Document, wall_us: int) -> Document:
     """The pod with the condition DisruptionTarget that the eviction API sets (from 1.26)."""
     status = pod.get("status") or {}
     conditions = status.get("conditions") or []
-    made = disruption_target(conditions, "EvictionByEvictionAPI", "Eviction API: evicting", now_us)
+    made = disruption_target(conditions, "EvictionByEvictionAPI", "Eviction API: evicting", wall_us)
     if made is None:
         return pod
     others = [item for item in conditions if item["type"] != made["type"]]

@@ -22,6 +22,7 @@ from nodesim.apiserver.selection import parse_selection
 from nodesim.apiserver.store import LEASES, Change, Store
 from nodesim.apiserver.watching import Watcher, Watches
 from nodesim.apiserver.writes import Outcome, Writes
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.machine import Frame, MachineEffect, MachineEvent, Send, Started, TimerFired, Told, Undelivered
 from nodesim.messages import (
     Accept,
@@ -62,7 +63,8 @@ _KUBELETS = "node/"
 class ApiServer:
     """The store behind Kubernetes' API and those who watch it; the actor `apiserver`.
 
-    It serves the resources of `registry.py`, and `more` that nothing here models.
+    It serves the resources of `registry.py`, and `more` that nothing here models.  Its `clock` dates what it
+    creates and deletes; resourceVersions follow the run's time.
     """
 
     def __init__(
@@ -72,9 +74,10 @@ class ApiServer:
         *,
         more: Sequence[Resource] = (),
         record_heartbeats: bool = False,
+        clock: Clock = TRUE_CLOCK,
     ) -> None:
         self._record_heartbeats = record_heartbeats
-        self._store = Store(more)
+        self._store = Store(more, clock)
         self._writes = Writes(self._store, settings, profile)
         self._writes.start()
         self._leases = self._store.objects("leases")

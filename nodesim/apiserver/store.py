@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from nodesim.apiserver.registry import BY_PLURAL, RESOURCES, Path, Resource
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.errors import FrameError
 from nodesim.machine import Fields
 from nodesim.objects import Document, decode_document, encode_document, whole_second
@@ -177,7 +178,9 @@ class _Table:
 class Store:
     """All objects by (resource, namespace, name); `more` are the resources that it has beside the modelled ones."""
 
-    def __init__(self, more: Sequence[Resource] = ()) -> None:
+    def __init__(self, more: Sequence[Resource] = (), clock: Clock = TRUE_CLOCK) -> None:
+        self.clock = clock
+        """Dates what is created."""
         self.version = 0
         """The version of the last write."""
         self.served = {resource.name: resource for resource in (*RESOURCES, *more)}
@@ -230,7 +233,7 @@ class Store:
                 **metadata,
                 "uid": uid_of(resource.kind, namespace, name, version),
                 "resourceVersion": str(version),
-                "creationTimestamp": whole_second(now_us),
+                "creationTimestamp": whole_second(self.clock.wall_us(now_us)),
             },
         }
         stored = Stored(namespace, name, version, _packed(made), made)

@@ -174,7 +174,7 @@ class Writes:
         bound = {
             **pod,
             "spec": {**spec, "nodeName": request.node},
-            "status": {**status, "conditions": _scheduled(status.get("conditions") or [], now_us)},
+            "status": {**status, "conditions": _scheduled(status.get("conditions") or [], self._wall_us(now_us))},
         }
         outcome = self._commit(resource, stored, bound, now_us)
         if isinstance(outcome, Failure):
@@ -223,7 +223,7 @@ class Writes:
             return failures.not_found(resource, request.name)
         pod = stored.document
         held = [each.document for each in self._store.candidates(budgets, request.namespace, {})]
-        verdict = judge_eviction(pod, budgets_of(pod, held), now_us)
+        verdict = judge_eviction(pod, budgets_of(pod, held), self._wall_us(now_us))
         if isinstance(verdict, Failure):
             return verdict
         outcomes: list[Outcome] = []
@@ -235,7 +235,7 @@ class Writes:
                 return spent
             outcomes.append(spent)
         if self._profile.disruption_target:
-            marked = self._commit(resource, stored, with_eviction_condition(pod, now_us), now_us)
+            marked = self._commit(resource, stored, with_eviction_condition(pod, self._wall_us(now_us)), now_us)
             if isinstance(marked, Failure):
                 return marked
             outcomes.append(marked)
@@ -247,13 +247,16 @@ class Writes:
     def _deletion(self, resource: Resource, stored: Stored, request: Delete, now_us: int) -> Deletion:
         before = stored.document
         document = with_propagation(before, request.propagation) if resource.collected else before
-        rewritten = document is not before
+        rewritten, wall_us = document is not before, self._wall_us(now_us)
         if resource.graceful:
-            never_in_past = self._profile.deletion_never_in_past
-            return delete_pod(document, request.grace_seconds, now_us, never_in_past=never_in_past, rewritten=rewritten)
+            never = self._profile.deletion_never_in_past
+            return delete_pod(document, request.grace_seconds, wall_us, never_in_past=never, rewritten=rewritten)
         if resource.rules == "Namespace":
-            return delete_namespace(document, now_us)
-        return delete_other(document, now_us, rewritten=rewritten)
+            return delete_namespace(document, wall_us)
+        return delete_other(document, wall_us, rewritten=rewritten)
+
+    def _wall_us(self, now_us: int) -> int:
+        return self._store.clock.wall_us(now_us)
 
     def _typed(self, resource: Resource, document: Document, namespace: str, name: str) -> Document | Failure:
         typed = typed_document(resource, document)
@@ -342,13 +345,13 @@ def _done(code: int, stored: Stored) -> Done:
     return Done(code, stored.packed, str(stored.version))
 
 
-def _scheduled(conditions: list[dict[str, Any]], now_us: int) -> list[dict[str, Any]]:
+def _scheduled(conditions: list[dict[str, Any]], wall_us: int) -> list[dict[str, Any]]:
     """The conditions with PodScheduled=True in its old place, or at the end."""
     made = {
         "type": "PodScheduled",
         "status": "True",
         "lastProbeTime": None,
-        "lastTransitionTime": whole_second(now_us),
+        "lastTransitionTime": whole_second(wall_us),
     }
     if not any(item["type"] == "PodScheduled" for item in conditions):
         return [*conditions, made]

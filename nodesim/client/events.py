@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.machine import Call
 from nodesim.messages import Create, Patch
 from nodesim.objects import encode_document, whole_second
@@ -19,10 +20,14 @@ _API_VERSIONS: Final = dict.fromkeys(("DaemonSet", "Deployment", "ReplicaSet", "
 
 
 class EventRecorder:
-    """Makes the calls for one component's events; answers to them (tag `("event", n)`) need no handling."""
+    """Makes the calls for one component's events, dated by its clock.
 
-    def __init__(self, component: str) -> None:
+    Answers to them (tag `("event", n)`) need no handling.
+    """
+
+    def __init__(self, component: str, clock: Clock = TRUE_CLOCK) -> None:
         self.component = component
+        self.clock = clock
         self._made = 0
         self._known: dict[tuple[str, ...], tuple[str, str, int]] = {}
 
@@ -33,11 +38,12 @@ class EventRecorder:
         self._made += 1
         tag = ("event", self._made)
         key = (kind, namespace, name, uid, type_, reason, message)
+        second = whole_second(self.clock.wall_us(now_us))
         where = namespace or "default"
         if key in self._known:
             event_name, where, count = self._known[key]
             self._known[key] = (event_name, where, count + 1)
-            change = {"count": count + 1, "lastTimestamp": whole_second(now_us)}
+            change = {"count": count + 1, "lastTimestamp": second}
             return Call(tag, Patch("events", where, event_name, "", "strategic", encode_document(change)))
         event_name = f"{name}.{self.component}.{now_us:x}.{self._made:x}"
         self._known[key] = (event_name, where, 1)
@@ -55,8 +61,8 @@ class EventRecorder:
             "message": message,
             "type": type_,
             "source": {"component": self.component},
-            "firstTimestamp": whole_second(now_us),
-            "lastTimestamp": whole_second(now_us),
+            "firstTimestamp": second,
+            "lastTimestamp": second,
             "count": 1,
             "eventTime": None,
             "reportingComponent": self.component,

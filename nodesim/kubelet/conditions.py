@@ -68,15 +68,17 @@ def aggregate(errors: list[str]) -> str:
     return different[0] if len(different) == 1 else f"[{', '.join(different)}]"
 
 
-def next_conditions(old: list[dict[str, Any]], truth: NodeTruth, now_us: int) -> tuple[list[dict[str, Any]], list[str]]:
-    """The conditions that one pass writes, and the reasons of the events that it emits.
+def next_conditions(
+    old: list[dict[str, Any]], truth: NodeTruth, wall_us: int
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The conditions that one pass writes at `wall_us` by its clock, and the reasons of the events that it emits.
 
     A pressure condition changes reason, message and transition time only on a flip, also from Unknown to False (so what
     the node controller wrote vanishes with the next pass).  Ready is rebuilt each time and keeps its transition time
     while its status stays.  Conditions of others stay as they are.  Events only for conditions that the API knew: the
     ones of a node's first pass, which every kubelet emits, are left out.
     """
-    second = whole_second(now_us)
+    second = whole_second(wall_us)
     made = {item["type"]: item for item in old}
     events: list[str] = []
     for pressure in _PRESSURES:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.kubelet import lease, registration, status, statuswrites, workers
 from nodesim.kubelet.lease import LeaseKeeper
 from nodesim.kubelet.registration import Registration
@@ -43,6 +44,7 @@ class Kubelet:
     """The program of one kubelet process; `boot` counts the machine's power-ons, `process` its kubelets.
 
     A process that is already there when a run begins is `ahead_us` further in its rhythms than one that starts then.
+    The `clock` of its machine dates what it writes.
     """
 
     __slots__ = (
@@ -65,13 +67,14 @@ class Kubelet:
         process: int = 1,
         ahead_us: int = 0,
         skip_quiet: bool = True,
+        clock: Clock = TRUE_CLOCK,
     ) -> None:
         self._node = spec.name
-        events = EventRecorder(COMPONENT)
+        events = EventRecorder(COMPONENT, clock)
         # Each process draws from streams of its own: how far an earlier one drew its ticks ahead must not show.
         streams_of = f"kubelet/{spec.name}" if process == 1 else f"kubelet/{spec.name}/{process}"
         renewals = streams.stream(f"{streams_of}/lease")
-        self._lease = LeaseKeeper(spec.name, settings, profile, renewals, ahead_us=ahead_us)
+        self._lease = LeaseKeeper(spec.name, settings, profile, renewals, ahead_us=ahead_us, clock=clock)
         self._registration = Registration(spec.name, profile)
         self._status = StatusKeeper(
             spec,
@@ -83,9 +86,12 @@ class Kubelet:
             boot=boot,
             skip_quiet=skip_quiet,
             ahead_us=ahead_us,
+            clock=clock,
         )
         retries = streams.stream(f"{streams_of}/retries")
-        self._workers = PodWorkers(spec.name, self._status, runtime, profile, retries, events, skip_quiet=skip_quiet)
+        self._workers = PodWorkers(
+            spec.name, self._status, runtime, profile, retries, events, skip_quiet=skip_quiet, clock=clock
+        )
 
     def __repr__(self) -> str:
         """Whose kubelet."""

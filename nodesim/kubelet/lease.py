@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.machine import Answered, Call, ProgramEffect, SetTimer
 from nodesim.messages import Create, Get, Renew, Update
 from nodesim.objects import LEASE_NAMESPACE, Document, encode_document
@@ -45,6 +46,7 @@ class LeaseKeeper:
         "_ahead_us",
         "_backing_off",
         "_backoff_us",
+        "_clock",
         "_duration_seconds",
         "_ensuring_for_update",
         "_interval_us",
@@ -61,9 +63,19 @@ class LeaseKeeper:
         "_version",
     )
 
-    def __init__(self, node: str, settings: Settings, profile: Profile, stream: Stream, *, ahead_us: int = 0) -> None:
+    def __init__(
+        self,
+        node: str,
+        settings: Settings,
+        profile: Profile,
+        stream: Stream,
+        *,
+        ahead_us: int = 0,
+        clock: Clock = TRUE_CLOCK,
+    ) -> None:
         self._node = node
         self._stream = stream
+        self._clock = clock
         self._timeout_us = settings.heartbeat_timeout_us
         self._duration_seconds = settings.node_lease_duration_seconds
         self._interval_us = settings.node_lease_duration_seconds * SECOND // 4
@@ -136,7 +148,8 @@ class LeaseKeeper:
         return [self._put(now_us)]
 
     def _renew(self, now_us: int) -> Call:
-        request = Renew(LEASE_NAMESPACE, self._node, self._uid, self._version, now_us)
+        renew_us = self._clock.wall_us(now_us)
+        request = Renew(LEASE_NAMESPACE, self._node, self._uid, self._version, renew_us)
         return Call(_PUT, request, self._timeout_us)
 
     def _put(self, now_us: int) -> Call:
@@ -146,7 +159,7 @@ class LeaseKeeper:
         assert lease is not None
         if self._version:
             lease["metadata"]["resourceVersion"] = self._version
-        lease["spec"]["renewTime"] = now_us
+        lease["spec"]["renewTime"] = self._clock.wall_us(now_us)
         request = Update("leases", LEASE_NAMESPACE, self._node, "", encode_document(lease))
         return Call(_PUT, request, self._timeout_us)
 
@@ -202,7 +215,7 @@ class LeaseKeeper:
             return self._ensured(False, now_us)
         lease = self._fresh()
         lease["metadata"]["ownerReferences"] = [self._owner(event.document)]
-        lease["spec"]["renewTime"] = now_us
+        lease["spec"]["renewTime"] = self._clock.wall_us(now_us)
         return [Call(_POST, Create("leases", LEASE_NAMESPACE, encode_document(lease)), self._timeout_us)]
 
     def _ensured(self, created: bool, now_us: int) -> list[ProgramEffect]:

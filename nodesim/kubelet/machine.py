@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nodesim.client.machine import ClientMachine
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.kubelet.kubelet import Kubelet, watches_of
 from nodesim.kubelet.runtime import TIMER as RUNTIME_TIMER
 from nodesim.kubelet.runtime import ContainersChanged, Runtime
@@ -40,11 +41,13 @@ class NodeMachine:
     With `skip_quiet` periodic work of the kubelet that would do nothing is not done; what it sends is the same.
     The kubelet that is there when a run begins has come as far in its renewals and reports as if it had been started
     within `start_within_us` before, so that nodes do not go in step; one that is started later begins them then.
+    All of it goes by the machine's `clock`.
     """
 
     __slots__ = (
         "_boot",
         "_client",
+        "_clock",
         "_connection",
         "_processes",
         "_profile",
@@ -67,6 +70,7 @@ class NodeMachine:
         *,
         start_within_us: int = 0,
         skip_quiet: bool = True,
+        clock: Clock = TRUE_CLOCK,
     ) -> None:
         self.spec = spec
         self.runtime = Runtime(rules)
@@ -76,6 +80,7 @@ class NodeMachine:
         self._streams = streams
         self._start_within_us = start_within_us
         self._skip_quiet = skip_quiet
+        self._clock = clock
         self._client: ClientMachine | None = None
         self._connection = 0
         self._boot = 0
@@ -154,6 +159,7 @@ class NodeMachine:
             process=self._processes,
             ahead_us=ahead_us,
             skip_quiet=self._skip_quiet,
+            clock=self._clock,
         )
         watches = watches_of(self.spec.name)
         self._client = ClientMachine(self.name, program, watches, self._streams, connection=self._connection)

@@ -28,8 +28,9 @@ class StatusDraft:
     """The API knows another boot id."""
 
 
-def draft_status(node: Document, own: Document, truth: NodeTruth, now_us: int) -> StatusDraft:
-    """What to write over a Node's status; `own` is what `machine_status` says.
+def draft_status(node: Document, own: Document, truth: NodeTruth, wall_us: int) -> StatusDraft:
+    """What to write over a Node's status; `own` is what `machine_status` says, `wall_us` what the
+    machine's clock shows.
 
     Resources that others added to capacity or allocatable are kept.  Only what differs goes into the patch, and always
     the conditions, because their heartbeat times do.
@@ -43,7 +44,7 @@ def draft_status(node: Document, own: Document, truth: NodeTruth, now_us: int) -
         if found != wanted:
             patched[key] = wanted
     old = status.get("conditions") or []
-    conditions, events = next_conditions(old, truth, now_us)
+    conditions, events = next_conditions(old, truth, wall_us)
     changed = bool(patched) or conditions_differ(old, conditions)
     patched["conditions"] = conditions
     patch: Document = {"status": patched}

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.kubelet.admission import Refusal
 from nodesim.kubelet.runtime import RUNNING, Container, Exit
 from nodesim.objects import Document, whole_second
@@ -33,12 +34,15 @@ class PodFacts:
     pod_ip: str
     """"" while it has none."""
     start_us: int
+    """Its startTime, by the machine's clock."""
     stopped: bool
     """All its containers were stopped because the pod is to go."""
     terminal_when_stopped: bool
     """From 1.27 a pod that is to go becomes Succeeded or Failed before it is deleted."""
     sandbox_condition: bool
     """From 1.29 PodReadyToStartContainers is written."""
+    clock: Clock = TRUE_CLOCK
+    """The machine's."""
 
 
 def pod_status(pod: Document, before: Document, facts: PodFacts, now_us: int) -> Document:
@@ -51,7 +55,7 @@ def pod_status(pod: Document, before: Document, facts: PodFacts, now_us: int) ->
     conditions = _conditions(phase, statuses, sandbox_up)
     if not facts.sandbox_condition:
         conditions = conditions[1:]
-    status["conditions"] = _with_transitions(conditions, before.get("conditions") or [], now_us)
+    status["conditions"] = _with_transitions(conditions, before.get("conditions") or [], facts.clock.wall_us(now_us))
     status["hostIP"] = facts.host_ip
     ip = facts.host_ip if spec.get("hostNetwork") else facts.pod_ip
     if ip:
@@ -86,7 +90,7 @@ def _container_status(spec: dict[str, Any], pod: Document, facts: PodFacts) -> d
     if container is not None and running:
         status["restartCount"] = container.attempt
         status["containerID"] = _container_id(uid, name, container.attempt)
-        status["state"] = {"running": {"startedAt": whole_second(container.started_us)}}
+        status["state"] = {"running": {"startedAt": _date(facts, container.started_us)}}
     elif container is not None and last is not None:
         status["restartCount"] = last.attempt
         status["containerID"] = _container_id(uid, name, last.attempt)
@@ -94,7 +98,7 @@ def _container_status(spec: dict[str, Any], pod: Document, facts: PodFacts) -> d
         if message:
             status["state"] = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
         else:
-            status["state"] = {"terminated": _terminated(last, uid, name)}
+            status["state"] = {"terminated": _terminated(last, uid, name, facts)}
             last = container.before
     elif facts.stopped:
         status["restartCount"] = 0
@@ -106,7 +110,7 @@ def _container_status(spec: dict[str, Any], pod: Document, facts: PodFacts) -> d
         status["restartCount"] = 0
         status["state"] = {"waiting": {"reason": "ContainerCreating"}}
     if last is not None:
-        status["lastState"] = {"terminated": _terminated(last, uid, name)}
+        status["lastState"] = {"terminated": _terminated(last, uid, name, facts)}
     return status
 
 
@@ -114,12 +118,17 @@ def _container_id(uid: str, name: str, attempt: int) -> str:
     return f"containerd://{uid}-{name}-{attempt}"
 
 
-def _terminated(end: Exit, uid: str, name: str) -> dict[str, Any]:
+def _date(facts: PodFacts, us: int) -> int:
+    """An instant of the run as the machine's clock showed it, in whole seconds."""
+    return whole_second(facts.clock.wall_us(us))
+
+
+def _terminated(end: Exit, uid: str, name: str, facts: PodFacts) -> dict[str, Any]:
     return {
         "exitCode": end.exit_code,
         "reason": end.reason,
-        "startedAt": whole_second(end.started_us),
-        "finishedAt": whole_second(end.finished_us),
+        "startedAt": _date(facts, end.started_us),
+        "finishedAt": _date(facts, end.finished_us),
         "containerID": _container_id(uid, name, end.attempt),
     }
 
@@ -166,7 +175,7 @@ def _conditions(phase: str, statuses: list[dict[str, Any]], sandbox_up: bool) ->
 
 
 def _with_transitions(
-    conditions: list[dict[str, Any]], before: list[dict[str, Any]], now_us: int
+    conditions: list[dict[str, Any]], before: list[dict[str, Any]], wall_us: int
 ) -> list[dict[str, Any]]:
     """A condition whose status stays keeps its transition time (`updateLastTransitionTime`)."""
     known = {item["type"]: item for item in before}
@@ -174,7 +183,7 @@ def _with_transitions(
         old = known.get(condition["type"])
         stays = old is not None and old.get("status") == condition["status"]
         since = old.get("lastTransitionTime") if old is not None and stays else None
-        condition["lastTransitionTime"] = whole_second(now_us) if since is None else since
+        condition["lastTransitionTime"] = whole_second(wall_us) if since is None else since
     return conditions
 
 

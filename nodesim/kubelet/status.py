@@ -22,6 +22,7 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 from nodesim.client.events import EventRecorder
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.kubelet.conditions import CSI_NODE_MISSING, NodeTruth, capacity_errors, next_conditions
 from nodesim.kubelet.node_document import initial_node, machine_status
 from nodesim.kubelet.nodestatus import StatusDraft, draft_status
@@ -61,6 +62,7 @@ class StatusKeeper:
         "_armed_us",
         "_begun_us",
         "_busy_for",
+        "_clock",
         "_delay_us",
         "_delays",
         "_events",
@@ -95,12 +97,14 @@ class StatusKeeper:
         boot: int,
         skip_quiet: bool,
         ahead_us: int = 0,
+        clock: Clock = TRUE_CLOCK,
     ) -> None:
         self._node = spec.name
         self._spec = spec
         self._settings = settings
         self._profile = profile
         self._events = events
+        self._clock = clock
         self._ticks = ticks
         self._delays = delays
         self._jitter_us = max(1, settings.node_status_update_us * 4 // 100)
@@ -137,7 +141,7 @@ class StatusKeeper:
     def initial_node(self, now_us: int) -> Document:
         """The Node to register, with its conditions of this instant."""
         self._find_errors(now_us)
-        conditions, _ = next_conditions([], self.truth, now_us)
+        conditions, _ = next_conditions([], self.truth, self._clock.wall_us(now_us))
         return initial_node(self._spec, {**self._own, "conditions": conditions})
 
     def registered(self, existed: bool, now_us: int) -> list[StatusEffect]:
@@ -319,7 +323,7 @@ class StatusKeeper:
 
     def _draft(self, node: Document, now_us: int) -> StatusDraft:
         self._find_errors(now_us)
-        return draft_status(node, self._own, self.truth, now_us)
+        return draft_status(node, self._own, self.truth, self._clock.wall_us(now_us))
 
     def _find_errors(self, now_us: int) -> None:
         errors = [error for error in self.truth.errors if error != CSI_NODE_MISSING]

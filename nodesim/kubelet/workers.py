@@ -22,6 +22,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from nodesim.client.events import EventRecorder
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.kubelet.admission import Refusal, refusal_of
 from nodesim.kubelet.crashloop import CrashBackoff
 from nodesim.kubelet.node_document import internal_ip, pod_ip
@@ -77,6 +78,7 @@ class PodWorkers:
 
     __slots__ = (
         "_begun_us",
+        "_clock",
         "_crashes",
         "_events",
         "_node",
@@ -100,12 +102,14 @@ class PodWorkers:
         events: EventRecorder,
         *,
         skip_quiet: bool,
+        clock: Clock = TRUE_CLOCK,
     ) -> None:
         self._node = node
         self._node_status = node_status
         self._runtime = runtime
         self._profile = profile
         self._events = events
+        self._clock = clock
         self._retries = retries
         self._workers: dict[str, Worker] = {}
         self._unsynced: dict[str, Document] = {}
@@ -160,7 +164,7 @@ class PodWorkers:
     def _add(self, pod: Document, now_us: int) -> list[WorkerEffect]:
         view = pod_view(pod)
         start_us = (pod.get("status") or {}).get("startTime")
-        worker = Worker(view.uid, pod, view, SYNCING, now_us if start_us is None else start_us)
+        worker = Worker(view.uid, pod, view, SYNCING, self._clock.wall_us(now_us) if start_us is None else start_us)
         effects: list[WorkerEffect] = [*self.statuses.observed(pod, now_us)]
         others = [item.view for item in self._workers.values() if item.work in (SYNCING, TERMINATING)]
         self._workers[view.uid] = worker
@@ -272,13 +276,15 @@ class PodWorkers:
     def _restart(self, worker: Worker, spec: dict[str, Any], container: Container, now_us: int) -> list[WorkerEffect]:
         """Start a crashed container again, or wait for the end of its back-off."""
         assert container.last is not None
-        name, finished_us = container.name, container.last.finished_us
+        # The runtime says when it ended by the wall clock, which may have stepped since (`IsInBackOffSince`).
+        wall_us, finished_us = self._clock.wall_us(now_us), self._clock.wall_us(container.last.finished_us)
+        name = container.name
         key = (worker.uid, name)
         timer = (RESTART_TIMER, worker.uid, name)
         delay_us = self._crashes.delay_us(key, finished_us)
-        left_us = finished_us + delay_us - now_us
+        left_us = finished_us + delay_us - wall_us
         if left_us <= 0:
-            self._crashes.restarted(key, finished_us, now_us)
+            self._crashes.restarted(key, finished_us, wall_us)
             worker.waiting.pop(name, None)
             return [CancelTimer(timer), *self._runtime.start(worker.pod, name, spec.get("image", ""), now_us)]
         whose = f"{worker.view.name}_{worker.view.namespace}({worker.uid})"
@@ -377,6 +383,7 @@ class PodWorkers:
             host_ip=internal_ip(self._node),
             pod_ip="" if sandbox is None else pod_ip(self._node, sandbox.number),
             start_us=worker.start_us,
+            clock=self._clock,
             stopped=stopped,
             terminal_when_stopped=self._profile.terminal_phase_before_delete,
             sandbox_condition=self._profile.pod_ready_to_start_condition,

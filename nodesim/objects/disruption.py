@@ -16,7 +16,7 @@ from nodesim.objects.documents import Document, whole_second
 DISRUPTION_TARGET: Final = "DisruptionTarget"
 
 
-def disruption_condition(budget: Document, allowed: int, now_us: int) -> list[dict[str, Any]]:
+def disruption_condition(budget: Document, allowed: int, wall_us: int) -> list[dict[str, Any]]:
     """The budget's conditions with DisruptionAllowed in line with how many disruptions are allowed now."""
     status, reason = ("True", "SufficientPods") if allowed > 0 else ("False", "InsufficientPods")
     conditions = (budget.get("status") or {}).get("conditions") or []
@@ -26,7 +26,7 @@ def disruption_condition(budget: Document, allowed: int, now_us: int) -> list[di
         "reason": reason,
         "message": "",
         "observedGeneration": budget["metadata"].get("generation") or 0,
-        "lastTransitionTime": whole_second(now_us),
+        "lastTransitionTime": whole_second(wall_us),
     }
     old = next((item for item in conditions if item["type"] == "DisruptionAllowed"), None)
     if old is not None and old.get("status") == status:
@@ -35,14 +35,14 @@ def disruption_condition(budget: Document, allowed: int, now_us: int) -> list[di
 
 
 def disruption_target(
-    conditions: Sequence[dict[str, Any]], reason: str, message: str, now_us: int
+    conditions: Sequence[dict[str, Any]], reason: str, message: str, wall_us: int
 ) -> dict[str, Any] | None:
     """The condition to write into a pod that has these; None where it is there already.
 
     The transition time moves only with the status.
     """
     old = next((item for item in conditions if item.get("type") == DISRUPTION_TARGET), {})
-    transition: int | None = whole_second(now_us)
+    transition: int | None = whole_second(wall_us)
     if old.get("status") == "True":
         if old.get("reason") == reason and old.get("message") == message:
             return None

@@ -12,6 +12,7 @@ from nodesim.apiserver import ApiServer
 from nodesim.apiserver.process import ServerProcess
 from nodesim.client import SERVER, ClientMachine
 from nodesim.client.process import MakeClient, Process
+from nodesim.clocks import TRUE_CLOCK
 from nodesim.kubelet import NodeMachine
 from nodesim.machine import Machine, Started
 from nodesim.net import Link, Topology
@@ -69,10 +70,11 @@ def build(
         PROFILES[scenario.profile],
         more=[kind.resource for kind in brought_by(scenario)],
         record_heartbeats=options.record_heartbeats,
+        clock=plan.clocks.get(SERVER, TRUE_CLOCK),
     )
-    _add_control_plane(worlds[0], server, scenario, options, streams)
+    _add_control_plane(worlds[0], server, scenario, plan, options, streams)
     if not nodes_elsewhere:
-        _add_nodes(worlds[1:] or worlds, scenario, scenario.nodes, options, streams)
+        _add_nodes(worlds[1:] or worlds, scenario, plan, scenario.nodes, options, streams)
     guests = Guests(worlds[0]) if actors else None
     for name, function in (actors or {}).items():
         assert guests is not None
@@ -89,7 +91,8 @@ def build_nodes(
     draws: list[tuple[str, int, int]] = []
     streams = Streams(scenario.seed, draws if options.draw_log else None)
     world = _empty_world(scenario, streams)
-    _add_nodes((world,), scenario, [spec for spec in scenario.nodes if spec.name in names], options, streams)
+    specs = [spec for spec in scenario.nodes if spec.name in names]
+    _add_nodes((world,), scenario, plan, specs, options, streams)
     _schedule(world, plan)
     return world, draws
 
@@ -110,7 +113,7 @@ def _schedule(world: World, plan: Plan) -> None:
 
 
 def _add_control_plane(
-    world: World, server: ApiServer, scenario: Scenario, options: RunOptions, streams: Streams
+    world: World, server: ApiServer, scenario: Scenario, plan: Plan, options: RunOptions, streams: Streams
 ) -> None:
     making = Making(
         settings=settings_of(scenario),
@@ -123,13 +126,15 @@ def _add_control_plane(
 
     def fresh(name: str) -> MakeClient:
         def make(connection: int, process: int) -> ClientMachine:
-            program = COMPONENTS[name](attrs.evolve(making, process=process))
+            clock = plan.clocks.get(name, TRUE_CLOCK)
+            program = COMPONENTS[name](attrs.evolve(making, process=process, clock=clock))
             return ClientMachine(name, program, program.watches, streams, connection=connection)
 
         return make
 
     # Only those to which something happens need a process that can die: the others are spared the way through it.
-    touched = {name for step in scenario.steps if step.component for name in members_of(step.component)}
+    acted_on = [step.component for step in scenario.steps if step.component and step.verb != "clock"]
+    touched = {name for component in acted_on for name in members_of(component)}
     _move_in(world, SERVER, ServerProcess(SERVER, server) if SERVER in touched else server)
     for name in COMPONENTS:
         _move_in(world, name, Process(name, fresh(name)) if name in touched else fresh(name)(0, 1))
@@ -138,7 +143,12 @@ def _add_control_plane(
 
 
 def _add_nodes(
-    worlds: tuple[World, ...], scenario: Scenario, specs: Sequence[NodeSpec], options: RunOptions, streams: Streams
+    worlds: tuple[World, ...],
+    scenario: Scenario,
+    plan: Plan,
+    specs: Sequence[NodeSpec],
+    options: RunOptions,
+    streams: Streams,
 ) -> None:
     settings, profile = settings_of(scenario), PROFILES[scenario.profile]
     for place, spec in enumerate(specs):
@@ -150,6 +160,7 @@ def _add_nodes(
             streams,
             start_within_us=scenario.start_within_us,
             skip_quiet=options.skip_quiet,
+            clock=plan.clocks.get(f"node/{spec.name}", TRUE_CLOCK),
         )
         _move_in(worlds[place % len(worlds)], f"node/{spec.name}", machine)
 

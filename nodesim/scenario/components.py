@@ -13,6 +13,7 @@ import attrs
 
 from nodesim.apiserver.registry import Resource
 from nodesim.client import WatchSpec
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers import garbagecollector, namespaces, podgc
 from nodesim.controllers.deployment import DeploymentController
 from nodesim.controllers.disruptionbudget import DisruptionController
@@ -50,6 +51,7 @@ class Making:
     streams: Streams
     skip_quiet: bool
     start_within_us: int
+    clock: Clock = TRUE_CLOCK
     more: tuple[Resource, ...] = ()
     """Resources that the server has and nothing models."""
     process: int = 1
@@ -62,27 +64,36 @@ class Making:
 def _node_controller(making: Making) -> WatchingProgram:
     ahead_us = making.ahead_us(NODE_CONTROLLER)
     return NodeLifecycleController(
-        making.settings, making.profile, streams=making.streams, skip_quiet=making.skip_quiet, ahead_us=ahead_us
+        making.settings,
+        making.profile,
+        streams=making.streams,
+        skip_quiet=making.skip_quiet,
+        ahead_us=ahead_us,
+        clock=making.clock,
     )
 
 
 def _pod_garbage_collector(making: Making) -> WatchingProgram:
     ahead_us = making.ahead_us(podgc.ACTOR)
-    return PodGarbageCollector(making.settings, making.profile, ahead_us=ahead_us)
+    return PodGarbageCollector(making.settings, making.profile, ahead_us=ahead_us, clock=making.clock)
 
 
 COMPONENTS: Final[Mapping[str, Callable[[Making], WatchingProgram]]] = {
     NODE_CONTROLLER: _node_controller,
-    "taint-eviction-controller": lambda making: TaintEvictionController(making.settings, making.profile),
+    "taint-eviction-controller": lambda making: TaintEvictionController(
+        making.settings, making.profile, clock=making.clock
+    ),
     garbagecollector.ACTOR: lambda making: GarbageCollector(making.more),
-    namespaces.ACTOR: lambda making: NamespaceController(making.profile, making.more),
+    namespaces.ACTOR: lambda making: NamespaceController(making.profile, making.more, clock=making.clock),
     podgc.ACTOR: _pod_garbage_collector,
-    "replicaset-controller": lambda making: ReplicaSetController(making.settings, making.profile),
-    "deployment-controller": lambda making: DeploymentController(making.settings, making.profile),
-    "statefulset-controller": lambda making: StatefulSetController(making.settings, making.profile),
-    "disruption-controller": lambda making: DisruptionController(making.settings, making.profile),
-    "endpointslice-controller": lambda making: EndpointSliceController(making.settings, making.profile),
-    "scheduler": lambda making: Scheduler(making.settings, making.profile, making.streams),
+    "replicaset-controller": lambda making: ReplicaSetController(making.settings, making.profile, clock=making.clock),
+    "deployment-controller": lambda making: DeploymentController(making.settings, making.profile, clock=making.clock),
+    "statefulset-controller": lambda making: StatefulSetController(making.settings, making.profile, clock=making.clock),
+    "disruption-controller": lambda making: DisruptionController(making.settings, making.profile, clock=making.clock),
+    "endpointslice-controller": lambda making: EndpointSliceController(
+        making.settings, making.profile, clock=making.clock
+    ),
+    "scheduler": lambda making: Scheduler(making.settings, making.profile, making.streams, making.clock),
 }
 
 MANAGER: Final = "kube-controller-manager"

@@ -16,6 +16,7 @@ from nodesim.spec import Comparison, Operator
 from nodesim.units import PERCENTAGE, format_duration, parse_duration, quantity_milli, quantity_units
 
 DURATION_FORM: Final = "a duration such as 5m30s, 250ms or 1h"
+SIGNED_FORM: Final = "a duration such as 1h or -90s"
 PERCENT_FORM: Final = "a percentage such as 1% or 0.5%"
 COMPARISON_FORM: Final = 'a comparison such as ">= 2", or a number'
 
@@ -51,6 +52,18 @@ def duration(cursor: Cursor, low_us: int = 0, high_us: int | None = None) -> int
         cursor.fault(f"must be at most {format_duration(high_us)}, got {format_duration(us)}")
         return None
     return us
+
+
+def signed_duration(cursor: Cursor) -> int | None:
+    """A duration in us that may begin with `-`."""
+    source = written(cursor, SIGNED_FORM)
+    if source is None:
+        return None
+    try:
+        return -parse_duration(source[1:]) if source.startswith("-") else parse_duration(source)
+    except ValueError:
+        cursor.fault(f"not {SIGNED_FORM}: {clip(source)}")
+        return None
 
 
 def positive_duration(cursor: Cursor) -> int | None:

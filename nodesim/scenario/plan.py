@@ -14,9 +14,11 @@ import attrs
 
 from nodesim.client.calls import CallPattern
 from nodesim.client.process import Crash, LagBehind, ProcessStep, Start
+from nodesim.clocks import Clock, Stretch
 from nodesim.kubelet import KillKubelet, PowerOff, PowerOn, StartKubelet
 from nodesim.machine import Told
 from nodesim.net import CONTROL_PLANE, PER_MILLION, WAYS, Link, LinkChange, Topology, Way, apart
+from nodesim.scenario.clocks import Clocks
 from nodesim.scenario.components import members_of
 from nodesim.scenario.targets import ZONE_LABEL, labels_of
 from nodesim.scenario.turns import Chooser, Turn, turns_of
@@ -74,6 +76,8 @@ class Plan:
     rules: tuple[tuple[int, LinkChange], ...]
     tellings: tuple[Telling, ...]
     records: tuple[TraceRecord, ...]
+    clocks: dict[str, Clock]
+    """The wall clocks that are not right, by actor."""
 
 
 def plan_of(scenario: Scenario) -> Plan:
@@ -82,10 +86,12 @@ def plan_of(scenario: Scenario) -> Plan:
     plan.warn(None, 0, "")
     for rule in scenario.network.links:
         plan.exception(rule, scenario.nodes)
+    for actor, clock in plan.clocks.by_actor.items():
+        plan.tell_clock(0, actor, clock.stretch(0), "")
     for turn in turns_of(scenario.steps, scenario.seed):
         plan.turn(turn)
     plan.record(scenario.duration_us, "RunEnded", "", {"duration_us": scenario.duration_us})
-    return Plan(tuple(plan.rules), tuple(plan.tellings), tuple(plan.records))
+    return Plan(tuple(plan.rules), tuple(plan.tellings), tuple(plan.records), plan.clocks.by_actor)
 
 
 class _Planning:
@@ -101,6 +107,7 @@ class _Planning:
         """Index of a step -> what puts the links back when it ends."""
         self._begun: dict[int, str] = {}
         """Index of a step -> the record of its last beginning."""
+        self.clocks = Clocks(scenario.nodes)
         self.rules: list[tuple[int, LinkChange]] = []
         self.tellings: list[Telling] = []
         self.records: list[TraceRecord] = []
@@ -126,6 +133,14 @@ class _Planning:
             if change.loss_ppm is not None and change.loss_ppm >= PER_MILLION:
                 self._tell_loss(0, [change], "")
 
+    def tell_clock(self, at_us: int, actor: str, stretch: Stretch, cause: str) -> None:
+        """What a wall clock does from now on."""
+        kind, slash, node = actor.partition("/")
+        about = f"Node/{node}" if slash else f"Component/{kind}"
+        self.record(
+            at_us, "ClockChanged", about, {"offset_us": stretch.offset_us, "drift_ppm": stretch.drift_ppm}, cause
+        )
+
     def turn(self, turn: Turn) -> None:
         """One time of a step, or its end."""
         step, at_us = turn.step, turn.at_us
@@ -144,7 +159,15 @@ class _Planning:
                 self._change(at_us, change)
             if step.verb == "loss":
                 self._tell_loss(at_us, changes, step_id)
-        elif step.component:
+        elif step.verb == "clock":
+            for actor, stretch in self.clocks.turn(turn).items():
+                self.tell_clock(at_us, actor, stretch, step_id)
+        else:
+            self._act_on(at_us, step, step_id)
+
+    def _act_on(self, at_us: int, step: Step, step_id: str) -> None:
+        """Tell those whom a step means: components, machines with all that sits on them, or the operator."""
+        if step.component:
             for name in members_of(step.component):
                 self._tell(at_us, name, Told(_process_step(step)), step_id)
         elif step.verb in _NODE_STEPS:

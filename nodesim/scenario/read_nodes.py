@@ -20,6 +20,7 @@ from nodesim.scenario.names import (
     object_name,
     taint_as_document,
 )
+from nodesim.scenario.read_clocks import read_clock
 from nodesim.scenario.reading import Cursor, choice, fields, integer, items, text
 from nodesim.scenario.targets import Cluster, Group
 from nodesim.scenario.yamltree import MapTree
@@ -29,7 +30,7 @@ NODES_MAX: Final = 100_000
 """More nodes than this are not run one by one."""
 
 TAINT_KEYS: Final = ("key", "value", "effect")
-NODE_KEYS: Final = ("name", "count", "labels", "taints", "capacity")
+NODE_KEYS: Final = ("name", "count", "labels", "taints", "capacity", "clock")
 DEFAULT_CAPACITY: Final = NodeSpec(name="default").capacity
 _CAPACITY_LOW: Final = {"cpu": 1, "memory": 1, "pods": 1}
 _NODE_FORM: Final = "a node template such as {name: worker, count: 3}"
@@ -51,6 +52,7 @@ def _template(cursor: Cursor, cluster: Cluster) -> None:
     own: dict[str, str] = found.optional("labels", labels, {})
     taints: tuple[dict[str, Any], ...] = found.optional("taints", _taints, ())
     capacity: dict[str, str] = found.optional("capacity", partial(resources, low_milli=_CAPACITY_LOW), {})
+    offset_us, drift_ppm = found.optional("clock", read_clock, (0, 0))
     if name is None:
         cluster.uncertain.append("")
         return
@@ -65,7 +67,9 @@ def _template(cursor: Cursor, cluster: Cluster) -> None:
     if names and not is_subdomain(names[-1]):
         cursor.fault(f"the node's name {clip(names[-1])} is longer than 253 characters")
     names = _new_names(cursor, names, cluster)
-    cluster.add(Group(own, taints, {**DEFAULT_CAPACITY, **capacity}, names), cursor.tree.mark.line)
+    cluster.add(
+        Group(own, taints, {**DEFAULT_CAPACITY, **capacity}, names, offset_us, drift_ppm), cursor.tree.mark.line
+    )
 
 
 def _new_names(cursor: Cursor, names: tuple[str, ...], cluster: Cluster) -> tuple[str, ...]:

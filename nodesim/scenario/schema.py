@@ -25,6 +25,7 @@ from nodesim.scenario.load import (
 from nodesim.scenario.manifest_kinds import KIND_WORD, KINDS, VERSION_WORD
 from nodesim.scenario.manifests import SCENARIO_GROUP
 from nodesim.scenario.names import EFFECTS
+from nodesim.scenario.read_clocks import CLOCK_KEYS, STEP_KEYS, read_drift
 from nodesim.scenario.read_expect import EXPECT_KEYS, WHEN
 from nodesim.scenario.read_nodes import NODE_KEYS, NODES_MAX, TAINT_KEYS
 from nodesim.scenario.read_settings import (
@@ -63,6 +64,7 @@ from nodesim.scenario.schema_forms import (
     PERCENT_OF_NODES,
     POSITIVE_DURATION,
     QUANTITIES,
+    SIGNED_DURATION,
     TAINT,
     TEXT,
     TRUE,
@@ -136,8 +138,13 @@ def _node() -> Form:
         "labels": LABELS,
         "taints": listed(any_of(TAINT, taint)),
         "capacity": QUANTITIES,
+        "clock": mapping(CLOCK_KEYS, _clock_forms(), anyOf=_one_of(CLOCK_KEYS)),
     }
     return mapping(NODE_KEYS, forms, ("name",))
+
+
+def _clock_forms() -> dict[str, Form]:
+    return {"offset": SIGNED_DURATION, "step": SIGNED_DURATION, "drift": form_of(read_drift)}
 
 
 def _manifest() -> Form:
@@ -243,6 +250,7 @@ def _verb(verb: Verb) -> Form:
         "set": LABELS,
         "remove": listed(LABEL_KEY),
         "afterCalls": whole(1, CALLS_MAX),
+        **_clock_forms(),
         **dict.fromkeys(("beforeCall", "afterCall"), CALL),
     }
     forms = {**{key: settled[key] for key in verb.keys if key in settled}, **forms}
@@ -253,6 +261,8 @@ def _verb(verb: Verb) -> Form:
         return mapping(("component", *verb.known), {"component": NAME, **forms}, ("component", *required), **more)
     if verb.settle is not None and verb.keys:
         more["anyOf"] = _one_of(verb.keys)
+    if verb.keys == STEP_KEYS:
+        more["not"] = {"required": ["offset", "step"]}
     if verb.whom in ("machines", "nodes"):
         also = ("component",) if verb.components else ()
         more["oneOf"] = [*_target_choice(), *_one_of(also)]

@@ -82,6 +82,9 @@ FILLED: Final[Form] = {"type": "string", "minLength": 1}
 TRUE: Final[Form] = {"const": True}
 DURATION_TEXT: Final = described(any_of(pattern(DURATION), {"const": 0}, {"const": "0"}), figures.DURATION_FORM)
 POSITIVE_DURATION: Final = described({**pattern(DURATION), "allOf": [{"pattern": "[1-9]"}]}, figures.DURATION_FORM)
+SIGNED_DURATION: Final = described(
+    any_of(pattern(f"-?{DURATION.pattern}"), {"const": 0}, {"const": "0"}), figures.SIGNED_FORM
+)
 PERCENT: Final = described(pattern(figures.PERCENT), figures.PERCENT_FORM)
 NUMBER: Final = any_of({"type": "number", "minimum": 0}, pattern(figures.DECIMAL))
 PERCENT_OF_NODES: Final = any_of(
@@ -114,6 +117,7 @@ _FORMS: Final[dict[Callable[..., Any], Form]] = {
     boolean: {"type": "boolean"},
     figures.duration: DURATION_TEXT,
     figures.positive_duration: POSITIVE_DURATION,
+    figures.signed_duration: SIGNED_DURATION,
     figures.percent_ppm: PERCENT,
     figures.decimal: NUMBER,
     figures.comparison: COMPARISON,

@@ -48,6 +48,8 @@ class Group:
     taints: tuple[dict[str, Any], ...]
     capacity: dict[str, str]
     names: tuple[str, ...]
+    clock_offset_us: int = 0
+    clock_drift_ppm: int = 0
 
 
 def labels_of(name: str, given: Mapping[str, str]) -> dict[str, str]:
@@ -87,6 +89,8 @@ class Cluster:
                 labels=dict(group.labels),
                 taints=tuple(dict(taint) for taint in group.taints),
                 capacity=dict(group.capacity),
+                clock_offset_us=group.clock_offset_us,
+                clock_drift_ppm=group.clock_drift_ppm,
             )
             for group in self.groups
             for name in group.names

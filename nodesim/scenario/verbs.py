@@ -21,6 +21,7 @@ from nodesim.scenario.faults import clip, suggestion
 from nodesim.scenario.figures import DURATION_FORM, duration, percent_ppm, positive_duration
 from nodesim.scenario.manifests import Manifests
 from nodesim.scenario.names import TAINT_FORM, label_key, labels, taint
+from nodesim.scenario.read_clocks import STEP_KEYS, clock_step
 from nodesim.scenario.reading import Cursor, Fields, Reader, boolean, choice, fields, integer, items, text
 from nodesim.scenario.targets import Cluster
 from nodesim.scenario.yamltree import ScalarTree
@@ -205,6 +206,11 @@ def _crash(context: Context, found: Fields, arguments: dict[str, Any]) -> bool:
     return True
 
 
+def _clock(context: Context, found: Fields, arguments: dict[str, Any]) -> bool:
+    named = _component_word(found)
+    return clock_step(found, arguments, named, named in context.cluster.actors)
+
+
 def _component_word(found: Fields) -> str:
     cursor = found.get("component")
     return cursor.tree.text if cursor is not None and isinstance(cursor.tree, ScalarTree) else ""
@@ -305,6 +311,14 @@ VERBS: Final[Mapping[str, Verb]] = {
         components=_CLIENTS,
         form="a mapping such as {component: node-controller, by: 10s}",
     ),
+    "clock": Verb(
+        keys=STEP_KEYS,
+        settle=_clock,
+        changes="clock",
+        opposite="clock",
+        components=_ALL,
+        form="a mapping such as {nodes: [worker-1], step: -90s}",
+    ),
     "apply": Verb(whom="", keys=("manifests",), settle=_manifests, form="manifests such as {manifests: [web.yaml]}"),
     "delete": Verb(
         whom="object",
@@ -327,7 +341,7 @@ VERBS: Final[Mapping[str, Verb]] = {
 
 VERBS_LATER: Final = (
     *("pause", "resume", "runtime-down", "runtime-up", "proxy-down", "proxy-up"),
-    *("route-missing", "route-restored", "memory-pressure", "disk-pressure", "pid-pressure", "stray", "clock"),
+    *("route-missing", "route-restored", "memory-pressure", "disk-pressure", "pid-pressure", "stray"),
     *("terminate-instance", "stop-instance", "start-instance", "drain", "evict"),
 )
 """Verbs of the format that this version does not have."""

@@ -92,7 +92,7 @@ def find_victims(
     budgets: Sequence[Budget],
     offsets: Stream,
     profile: Profile,
-    now_us: int,
+    wall_us: int,
 ) -> Finding:
     """Try the nodes that refused the pod, and choose one."""
     why = ineligible(decision, refused, profile)
@@ -107,7 +107,7 @@ def find_victims(
     sparing: list[Candidate] = []
     breaking: list[Candidate] = []
     for place in range(len(helpful)):
-        found = _on_node(decision, helpful[(first + place) % len(helpful)], budgets, now_us)
+        found = _on_node(decision, helpful[(first + place) % len(helpful)], budgets, wall_us)
         if isinstance(found, Candidate):
             (breaking if found.broken_budgets else sparing).append(found)
             if sparing and len(sparing) + len(breaking) >= enough:
@@ -117,26 +117,28 @@ def find_victims(
     candidates = [*sparing, *breaking]
     if not candidates:
         return Finding(None, tuple(reasons))
-    return Finding(min(candidates, key=lambda item: _cost(item, now_us)))
+    return Finding(min(candidates, key=lambda item: _cost(item, wall_us)))
 
 
-def _cost(candidate: Candidate, now_us: int) -> tuple[int, int, int, int, int]:
+def _cost(candidate: Candidate, wall_us: int) -> tuple[int, int, int, int, int]:
     victims = candidate.victims
     top = victims[0].priority
-    earliest_us = min(_started_us(pod, now_us) for pod in victims if pod.priority == top)
+    earliest_us = min(_started_us(pod, wall_us) for pod in victims if pod.priority == top)
     total = sum(pod.priority + _PRIORITY_SHIFT for pod in victims)
     return (candidate.broken_budgets, top, total, len(victims), -earliest_us)
 
 
-def _started_us(pod: PodToPlace, now_us: int) -> int:
-    return now_us if pod.started_us is None else pod.started_us
+def _started_us(pod: PodToPlace, wall_us: int) -> int:
+    return wall_us if pod.started_us is None else pod.started_us
 
 
-def _by_importance(pods: Sequence[PodToPlace], now_us: int) -> list[PodToPlace]:
-    return sorted(pods, key=lambda pod: (-pod.priority, _started_us(pod, now_us)))
+def _by_importance(pods: Sequence[PodToPlace], wall_us: int) -> list[PodToPlace]:
+    return sorted(pods, key=lambda pod: (-pod.priority, _started_us(pod, wall_us)))
 
 
-def _on_node(decision: Decision, room: NodeRoom, budgets: Sequence[Budget], now_us: int) -> Candidate | tuple[str, ...]:
+def _on_node(
+    decision: Decision, room: NodeRoom, budgets: Sequence[Budget], wall_us: int
+) -> Candidate | tuple[str, ...]:
     """The victims on one node, or why that would not do."""
     below = [pod for pod in room.pods.values() if pod.priority < decision.pod.priority]
     if not below:
@@ -158,7 +160,7 @@ def _on_node(decision: Decision, room: NodeRoom, budgets: Sequence[Budget], now_
         return refusal.reasons
     victims: list[PodToPlace] = []
     broken = 0
-    guarded, others = guarded_by_budgets(_by_importance(below, now_us), budgets)
+    guarded, others = guarded_by_budgets(_by_importance(below, wall_us), budgets)
     for pod in (*guarded, *others):
         move(pod, 1)
         if decision.refusal(trial, judges) is not None:
@@ -166,7 +168,7 @@ def _on_node(decision: Decision, room: NodeRoom, budgets: Sequence[Budget], now_
             victims.append(pod)
             broken += pod in guarded
     if guarded and others:
-        victims = _by_importance(victims, now_us)
+        victims = _by_importance(victims, wall_us)
     # Where all come back it would have fitted before; then a nominated pod was in the way, and nobody is to go.
     return Candidate(room.name, tuple(victims), broken) if victims else ()
 

@@ -18,6 +18,7 @@ from typing import Final
 import attrs
 
 from nodesim.client.watches import WatchSpec
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.machine import (
     Answered,
     Call,
@@ -70,9 +71,10 @@ class _Assumed:
 class Scheduler:
     """kube-scheduler as a program.  No option of it is modelled yet, so `settings` is not read."""
 
-    def __init__(self, settings: Settings, profile: Profile, streams: Streams) -> None:
+    def __init__(self, settings: Settings, profile: Profile, streams: Streams, clock: Clock = TRUE_CLOCK) -> None:
         self.settings = settings
         self._profile = profile
+        self._clock = clock
         self.watches: tuple[WatchSpec, ...] = (
             WatchSpec("nodes", node_facts if profile.queueing_hints else node_facts_with_conditions),
             WatchSpec("pods", pod_to_place),
@@ -91,7 +93,7 @@ class Scheduler:
 
     def _begin(self) -> None:
         """Forget everything, as a process that starts; only the count of attempts and the stream go on."""
-        self._reporter = Reporter()
+        self._reporter = Reporter(self._clock)
         self._cluster = Cluster()
         self._around = Around()
         self._nominations = Nominations()
@@ -276,7 +278,8 @@ class Scheduler:
         by = {refusal.filter for _, refusal in search.refused}
         self._queue.park(waiting, tuple(row.name for row in self._filters if row.name in by), now_us)
         budgets = tuple(self._around.budgets[key] for key in sorted(self._around.budgets))
-        finding = find_victims(asked, search.refused, budgets, self._offsets, self._profile, now_us)
+        wall_us = self._clock.wall_us(now_us)
+        finding = find_victims(asked, search.refused, budgets, self._offsets, self._profile, wall_us)
         message = explain(search.refused, finding, self._profile)
         if finding.chosen is None:
             nominated = None if finding.ineligible else ""

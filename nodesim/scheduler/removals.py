@@ -91,7 +91,7 @@ class Removals:
     def _condition(self, pod: PodToPlace, victim: PodToPlace, now_us: int) -> bytes | None:
         message = f"{pod.scheduler_name}: preempting to accommodate a higher priority pod"
         before = victim.disruption
-        transition_us: int | None = whole_second(now_us)
+        transition_us: int | None = whole_second(self._recorder.clock.wall_us(now_us))
         if before is not None and before.status == "True":
             if (before.reason, before.message) == (BY_SCHEDULER, message):
                 return None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from nodesim.client.events import EventRecorder
+from nodesim.clocks import Clock
 from nodesim.machine import Call, ProgramEffect, Record
 from nodesim.messages import Patch
 from nodesim.objects import encode_document, whole_second
@@ -21,8 +22,8 @@ from nodesim.scheduler.refusal import event_note
 class Reporter:
     """Makes the calls that tell."""
 
-    def __init__(self) -> None:
-        self.recorder = EventRecorder(DEFAULT_SCHEDULER)
+    def __init__(self, clock: Clock) -> None:
+        self.recorder = EventRecorder(DEFAULT_SCHEDULER, clock)
 
     def event(self, pod: PodToPlace, kind: str, reason: str, message: str, now_us: int) -> Call:
         """An event about a pod."""
@@ -51,13 +52,14 @@ class Reporter:
         before = pod.scheduled
         if before is None or (before.status, before.reason, before.message) != ("False", reason, message):
             stays = before is not None and before.status == "False"
+            now_s = whole_second(self.recorder.clock.wall_us(now_us))
             condition = {
                 "type": "PodScheduled",
                 "status": "False",
                 "reason": reason,
                 "message": message,
                 "lastProbeTime": None,
-                "lastTransitionTime": before.transition_us if before is not None and stays else whole_second(now_us),
+                "lastTransitionTime": before.transition_us if before is not None and stays else now_s,
             }
             status["conditions"] = [condition]
         if nominated is not None and nominated != pod.nominated:

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
+from nodesim.clocks import TRUE_CLOCK, Clock, Stretch
 from nodesim.trace.records import TraceRecord
 from nodesim.values import value
 
@@ -94,6 +95,8 @@ class Belief:
     incarnations: dict[str, list[Incarnation]] = attrs.Factory(dict)
     """By `Kind/name` or `Kind/namespace/name`, oldest first."""
     _by_uid: dict[tuple[str, str], Incarnation] = attrs.Factory(dict)
+    _clock: Clock = TRUE_CLOCK
+    """The API server's, so that a deletionTimestamp is known as an instant of the run."""
 
     def of_kind(self, kind: str) -> Iterator[Incarnation]:
         """Every incarnation of a kind, in name order, then oldest first."""
@@ -125,6 +128,9 @@ class Belief:
     def add(self, record: TraceRecord) -> None:
         """Take in one record; records of other actors and events change nothing."""
         kind = record.kind
+        if kind == "ClockChanged" and record.object == f"Component/{API_SERVER}":
+            stretch = Stretch(record.t_us, int(record.fields["offset_us"]), int(record.fields["drift_ppm"]))
+            self._clock = self._clock.then(stretch)
         if record.actor != API_SERVER or kind not in ("ObjectCreated", "ObjectModified", "ObjectDeleted"):
             return
         fields = record.fields
@@ -135,6 +141,8 @@ class Belief:
         after: State | None = None
         if kind != "ObjectDeleted":
             after = {**(before or {}), **fields.get("state", {})}
+            if fields.get("state", {}).get("deletion_us") is not None:
+                after["deletion_us"] -= self._clock.stretch(record.t_us).offset_at_us(record.t_us)
         incarnation.sights.append(Sight(record.t_us, after, record.id, str(fields.get("by", ""))))
 
     def _incarnation(self, record: TraceRecord) -> Incarnation | None:
@@ -152,7 +160,7 @@ def believe(records: Iterable[TraceRecord]) -> Belief:
     """Fold records, which must be in order, into what the cluster believed."""
     belief = Belief()
     for record in records:
-        if record.actor == API_SERVER:
+        if record.actor == API_SERVER or record.kind == "ClockChanged":
             belief.add(record)
     return belief
 

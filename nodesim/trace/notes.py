@@ -28,7 +28,7 @@ _GHOST_TOLD_US: Final = 2 * SECOND
 """A container that outlives its pod by less is one that is being stopped."""
 _CAUSES_MAX: Final = 4
 """How far back the decision is looked for that made a node Unknown: an event may stand between it and the write."""
-_LINKS: Final = ("Cut", "Healed", "Held", "Released", "LossChanged")
+_LINKS: Final = ("Cut", "Healed", "Held", "Released", "LossChanged", "ClockChanged")
 _ROLLOUT: Final = {
     "NewReplicaSetCreated": "rollout begun",
     "NewReplicaSetAvailable": "rollout complete",

@@ -101,6 +101,13 @@ def _loss(fields: dict[str, Any]) -> str:
     return f"loses {part} % of its packets{_way(fields)}" if ppm else f"loses no packets{_way(fields)}"
 
 
+def _clock(fields: dict[str, Any]) -> str:
+    ahead_us, drift = int(fields.get("offset_us", 0)), int(fields.get("drift_ppm", 0))
+    off = f"is {format_duration(abs(ahead_us))} {'ahead' if ahead_us > 0 else 'behind'}" if ahead_us else "is right"
+    runs = f" and {'gains' if drift > 0 else 'loses'} {abs(drift)} us a second" if drift else ""
+    return f"clock {off}{runs}"
+
+
 def _stopped(fields: dict[str, Any]) -> str:
     return f"container {fields.get('container', '')} stopped ({fields.get('why', '')}, code {fields.get('exit_code')})"
 
@@ -187,6 +194,7 @@ _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "Held": lambda fields: f"messages held{_way(fields, ' in both directions')}",
     "Released": lambda fields: f"messages released{_way(fields)}",
     "LossChanged": _loss,
+    "ClockChanged": _clock,
     "Step": lambda fields: f"step: {fields.get('text', '')}",
     "DependentCollected": _dependent,
     "OwnersForgotten": _forgotten,

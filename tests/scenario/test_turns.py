@@ -53,6 +53,7 @@ UNDONE: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("latency: {nodes: [db], latency: 1s}", "latency", {**BOTH, "latency_us": SECOND, "jitter_us": 0}),
     ("loss: {nodes: [db], loss: 1%}", "loss", {**BOTH, "loss_ppm": 10_000}),
     ("duplicate: {nodes: [db], duplicate: 1%}", "duplicate", {**BOTH, "duplicate_ppm": 10_000}),
+    ("clock: {nodes: [db], step: -1s}", "clock", {"offset_us": None, "step_us": -SECOND, "drift_ppm": None}),
 )
 OF_COMPONENTS: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("cut: {component: scheduler}", "heal", BOTH),

@@ -14,6 +14,7 @@ import attrs
 
 from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.deployment.sync import DeploymentSync
 from nodesim.controllers.deployment.views import (
     RECREATE,
@@ -38,7 +39,7 @@ class _State:
     """All that a restart loses."""
 
     queue: SyncQueue
-    recorder: EventRecorder = attrs.field(factory=lambda: EventRecorder(ACTOR))
+    recorder: EventRecorder
     deployments: dict[str, DeploymentView] = attrs.field(factory=dict)
     known: dict[str, ReplicaSetView] = attrs.field(factory=dict)
     sets: OwnedCache[ReplicaSetView] = attrs.field(factory=OwnedCache)
@@ -59,9 +60,9 @@ class DeploymentController:
         WatchSpec("pods", pod_of_set_view),
     )
 
-    def __init__(self, settings: Settings, profile: Profile) -> None:
+    def __init__(self, settings: Settings, profile: Profile, *, clock: Clock = TRUE_CLOCK) -> None:
         self._says_from = profile.scaling_event_says_from
-        self._state = _State(SyncQueue(self._begin, self.watches, _BACKOFF))
+        self._state = _State(SyncQueue(self._begin, self.watches, _BACKOFF), EventRecorder(ACTOR, clock))
 
     def __repr__(self) -> str:
         state = self._state
@@ -75,7 +76,10 @@ class DeploymentController:
         if isinstance(event, Answered | TimerFired | Synced):
             return state.queue.handle(event, state.deployments, now_us)
         if isinstance(event, Started):
-            self._state = _State(SyncQueue(self._begin, self.watches, _BACKOFF, syncs_made=state.queue.syncs_made))
+            self._state = _State(
+                SyncQueue(self._begin, self.watches, _BACKOFF, syncs_made=state.queue.syncs_made),
+                EventRecorder(ACTOR, state.recorder.clock),
+            )
         return []
 
     def _concerned(self, event: Changed) -> list[str]:

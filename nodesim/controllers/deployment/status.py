@@ -36,9 +36,9 @@ _COUNTS: Final = (
 )
 
 
-def condition(type_: str, status: str, reason: str, message: str, now_us: int) -> dict[str, Any]:
+def condition(type_: str, status: str, reason: str, message: str, wall_us: int) -> dict[str, Any]:
     """A condition that is new now."""
-    now = whole_second(now_us)
+    now = whole_second(wall_us)
     times = {"lastUpdateTime": now, "lastTransitionTime": now}
     return {"type": type_, "status": status, **times, "reason": reason, "message": message}
 
@@ -69,7 +69,7 @@ def counted_status(
     status: Document,
     sets: Sequence[ReplicaSetView],
     new: ReplicaSetView | None,
-    now_us: int,
+    wall_us: int,
 ) -> Document:
     """The counts of the ReplicaSets and the condition Available; `status` is the one before.  Zeros are left out."""
     available = _total(sets, "availableReplicas")
@@ -87,9 +87,9 @@ def counted_status(
     made["conditions"] = list(status.get("conditions") or ())
     if available >= deployment.min_available:
         text = "Deployment has minimum availability."
-        return with_condition(made, condition(AVAILABLE, "True", "MinimumReplicasAvailable", text, now_us))
+        return with_condition(made, condition(AVAILABLE, "True", "MinimumReplicasAvailable", text, wall_us))
     text = "Deployment does not have minimum availability."
-    return with_condition(made, condition(AVAILABLE, "False", "MinimumReplicasUnavailable", text, now_us))
+    return with_condition(made, condition(AVAILABLE, "False", "MinimumReplicasUnavailable", text, wall_us))
 
 
 def _total(sets: Sequence[ReplicaSetView], name: str) -> int:
@@ -101,10 +101,10 @@ def rollout_status(
     status: Document,
     sets: Sequence[ReplicaSetView],
     new: ReplicaSetView | None,
-    now_us: int,
+    wall_us: int,
 ) -> Document:
     """The status during a rollout: the counts, Progressing as it is judged now, and a ReplicaSet's failure."""
-    made = counted_status(deployment, status, sets, new, now_us)
+    made = counted_status(deployment, status, sets, new, wall_us)
     held = find_condition(status, PROGRESSING)
     if deployment.deadline_seconds is None:
         made = without_condition(made, PROGRESSING)
@@ -113,29 +113,29 @@ def rollout_status(
         and held.get("reason") == COMPLETE
         and made.get("replicas", 0) == made.get("updatedReplicas", 0)
     ):
-        made = _judged(deployment, status, made, new, now_us)
+        made = _judged(deployment, status, made, new, wall_us)
     failure = _failure(sets, new)
     return without_condition(made, FAILURE) if failure is None else with_condition(made, failure)
 
 
 def _judged(
-    deployment: DeploymentView, before: Document, made: Document, new: ReplicaSetView | None, now_us: int
+    deployment: DeploymentView, before: Document, made: Document, new: ReplicaSetView | None, wall_us: int
 ) -> Document:
     """Progressing of a rollout that was not complete before."""
     whose = f'ReplicaSet "{new.name}"' if new is not None else f'Deployment "{deployment.name}"'
     if complete(deployment, made):
         text = f"{whose} has successfully progressed."
-        return with_condition(made, condition(PROGRESSING, "True", COMPLETE, text, now_us))
+        return with_condition(made, condition(PROGRESSING, "True", COMPLETE, text, wall_us))
     if progressed(before, made):
         held = find_condition(before, PROGRESSING)
-        moved = condition(PROGRESSING, "True", "ReplicaSetUpdated", f"{whose} is progressing.", now_us)
+        moved = condition(PROGRESSING, "True", "ReplicaSetUpdated", f"{whose} is progressing.", wall_us)
         if held is not None and held.get("status") == "True":
             moved["lastTransitionTime"] = held.get("lastTransitionTime")
         # The same reason again, too: each step of progress puts the deadline off.
         return with_condition(without_condition(made, PROGRESSING), moved)
-    if timed_out(deployment, made, now_us):
+    if timed_out(deployment, made, wall_us):
         text = f"{whose} has timed out progressing."
-        return with_condition(made, condition(PROGRESSING, "False", TIMED_OUT, text, now_us))
+        return with_condition(made, condition(PROGRESSING, "False", TIMED_OUT, text, wall_us))
     return made
 
 
@@ -160,14 +160,14 @@ def progressed(before: Document, made: Document) -> bool:
     return old_now < old_before or any(count(made, name) > count(before, name) for name in risen)
 
 
-def timed_out(deployment: DeploymentView, status: Document, now_us: int) -> bool:
+def timed_out(deployment: DeploymentView, status: Document, wall_us: int) -> bool:
     """Nothing moved for longer than progressDeadlineSeconds."""
     held = find_condition(status, PROGRESSING)
     if held is None or deployment.deadline_seconds is None or held.get("reason") == COMPLETE:
         return False
     if held.get("reason") == TIMED_OUT:
         return True
-    return (held.get("lastUpdateTime") or 0) + deployment.deadline_seconds * SECOND < now_us
+    return (held.get("lastUpdateTime") or 0) + deployment.deadline_seconds * SECOND < wall_us
 
 
 def _failure(sets: Sequence[ReplicaSetView], new: ReplicaSetView | None) -> dict[str, Any] | None:
@@ -183,15 +183,15 @@ def _failure(sets: Sequence[ReplicaSetView], new: ReplicaSetView | None) -> dict
     return None
 
 
-def look_again_us(deployment: DeploymentView, status: Document, made: Document, now_us: int) -> int | None:
+def look_again_us(deployment: DeploymentView, status: Document, made: Document, wall_us: int) -> int | None:
     """When to look whether a rollout that stands still has timed out; None: there is nothing to wait for."""
     held = find_condition(status, PROGRESSING)
     if deployment.deadline_seconds is None or held is None:
         return None
     if complete(deployment, made) or held.get("reason") == TIMED_OUT:
         return None
-    after_us = (held.get("lastUpdateTime") or 0) + deployment.deadline_seconds * SECOND - now_us
-    return now_us + (_FIRST_RETRY_US if after_us < SECOND else after_us + SECOND)
+    after_us = (held.get("lastUpdateTime") or 0) + deployment.deadline_seconds * SECOND - wall_us
+    return wall_us + (_FIRST_RETRY_US if after_us < SECOND else after_us + SECOND)
 
 
 def differs(status: Document, made: Document) -> bool:

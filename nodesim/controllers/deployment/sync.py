@@ -71,6 +71,11 @@ class DeploymentSync:
     annotations: dict[str, str] = attrs.field(factory=dict)
     status: Document = attrs.field(factory=dict)
 
+    @property
+    def wall_us(self) -> int:
+        """What the controller's clock shows: for dates, and for comparing them."""
+        return self.recorder.clock.wall_us(self.now_us)
+
     def run(self) -> Script:
         """The script; a failed request ends it."""
         self.annotations, self.status = dict(self.deployment.annotations), self.deployment.status
@@ -115,7 +120,7 @@ class DeploymentSync:
             return
         word = "Paused" if deployment.paused else "Resumed"
         made = statuses.condition(
-            statuses.PROGRESSING, "Unknown", f"Deployment{word}", f"Deployment is {word.lower()}", self.now_us
+            statuses.PROGRESSING, "Unknown", f"Deployment{word}", f"Deployment is {word.lower()}", self.wall_us
         )
         self.status = statuses.with_condition(self.status, made)
         yield from self._put_status()
@@ -209,7 +214,7 @@ class DeploymentSync:
         judged = statuses.find_condition(self.status, statuses.PROGRESSING) is not None
         if deployment.deadline_seconds is not None and not judged:
             text = f'Found new replica set "{new.name}"'
-            made = statuses.condition(statuses.PROGRESSING, "True", "FoundNewReplicaSet", text, self.now_us)
+            made = statuses.condition(statuses.PROGRESSING, "True", "FoundNewReplicaSet", text, self.wall_us)
             self.status = statuses.with_condition(self.status, made)
             noted = True
         if noted:
@@ -320,7 +325,7 @@ class DeploymentSync:
         self, new: ReplicaSetView | None, old: Sequence[ReplicaSetView]
     ) -> Generator[Order, Answers, None]:
         """Source: `syncDeploymentStatus`."""
-        made = statuses.counted_status(self.deployment, self.status, _all(new, old), new, self.now_us)
+        made = statuses.counted_status(self.deployment, self.status, _all(new, old), new, self.wall_us)
         if statuses.differs(self.status, made):
             self.status = made
             yield from self._put_status()
@@ -329,15 +334,16 @@ class DeploymentSync:
         self, new: ReplicaSetView | None, old: Sequence[ReplicaSetView]
     ) -> Generator[Order, Answers, int | None]:
         """Source: `syncRolloutStatus`; gives when to look again."""
-        made = statuses.rollout_status(self.deployment, self.status, _all(new, old), new, self.now_us)
+        made = statuses.rollout_status(self.deployment, self.status, _all(new, old), new, self.wall_us)
         if not statuses.differs(self.status, made):
-            return statuses.look_again_us(self.deployment, self.status, made, self.now_us)
+            look_again_us = statuses.look_again_us(self.deployment, self.status, made, self.wall_us)
+            return None if look_again_us is None else self.now_us + look_again_us - self.wall_us
         self.status = made
         yield from self._put_status()
         return None
 
     def _progress(self, status: str, reason: str, text: str, *, must: bool = True) -> Generator[Order, Answers, None]:
-        made = statuses.condition(statuses.PROGRESSING, status, reason, text, self.now_us)
+        made = statuses.condition(statuses.PROGRESSING, status, reason, text, self.wall_us)
         self.status = statuses.with_condition(self.status, made)
         yield from self._put_status(must=must)
 

@@ -82,7 +82,7 @@ def _share(amount: int | str, whole: int) -> int:
     return -(-percent * whole // 100)
 
 
-def disrupted_pods(budget: BudgetView, pods: Mapping[str, PodView], now_us: int) -> Disrupted:
+def disrupted_pods(budget: BudgetView, pods: Mapping[str, PodView], wall_us: int) -> Disrupted:
     """The granted evictions that still count; a pod that is going, or gone, is settled."""
     kept: dict[str, int] = {}
     overdue: list[str] = []
@@ -92,7 +92,7 @@ def disrupted_pods(budget: BudgetView, pods: Mapping[str, PodView], now_us: int)
         if pod is None or pod.deletion_us is not None:
             continue
         until_us = since_us + DELETION_TIMEOUT_US
-        if until_us <= now_us:
+        if until_us <= wall_us:
             overdue.append(name)
             continue
         kept[name] = since_us
@@ -101,7 +101,7 @@ def disrupted_pods(budget: BudgetView, pods: Mapping[str, PodView], now_us: int)
 
 
 def new_status(
-    budget: BudgetView, wanted: Needs, pods: Sequence[PodView], disrupted: Disrupted, now_us: int
+    budget: BudgetView, wanted: Needs, pods: Sequence[PodView], disrupted: Disrupted, wall_us: int
 ) -> Document:
     """The budget's status by what is so now."""
     healthy = sum(
@@ -117,14 +117,14 @@ def new_status(
     }
     if disrupted.since_us:
         status["disruptedPods"] = disrupted.since_us
-    status["conditions"] = disruption_condition(budget.document, allowed, now_us)
+    status["conditions"] = disruption_condition(budget.document, allowed, wall_us)
     return status
 
 
-def failed_status(budget: BudgetView, why: str, now_us: int) -> Document:
+def failed_status(budget: BudgetView, why: str, wall_us: int) -> Document:
     """Where the count cannot be told, nothing is allowed.  Source: `failSafe`."""
     (condition,) = [
-        item for item in disruption_condition(budget.document, 0, now_us) if item["type"] == "DisruptionAllowed"
+        item for item in disruption_condition(budget.document, 0, wall_us) if item["type"] == "DisruptionAllowed"
     ]
     status = {**(budget.document.get("status") or {}), "disruptionsAllowed": 0}
     return {**status, "conditions": [{**condition, "reason": "SyncFailed", "message": why}]}

@@ -16,6 +16,7 @@ import attrs
 
 from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.disruptionbudget.budget import disrupted_pods, failed_status, needs, new_status
 from nodesim.controllers.disruptionbudget.views import BudgetView, Scale, budget_view, scale_view
 from nodesim.controllers.workload.queue import Backoff, SyncQueue
@@ -37,7 +38,7 @@ _SCALES: Final = ("deployments", "replicasets", "statefulsets")
 class _Caches:
     """What it has seen; all that a restart loses."""
 
-    recorder: EventRecorder = attrs.field(factory=lambda: EventRecorder(COMPONENT))
+    recorder: EventRecorder
     budgets: dict[str, BudgetView] = attrs.field(factory=dict)
     pods: dict[str, PodView] = attrs.field(factory=dict)
     scales: dict[str, Scale] = attrs.field(factory=dict)
@@ -53,11 +54,12 @@ class DisruptionController:
         *(WatchSpec(resource, scale_view) for resource in _SCALES),
     )
 
-    def __init__(self, settings: Settings, profile: Profile) -> None:
+    def __init__(self, settings: Settings, profile: Profile, *, clock: Clock = TRUE_CLOCK) -> None:
+        self._clock = clock
         self._begin_anew(0)
 
     def _begin_anew(self, syncs_made: int) -> None:
-        self._caches = _Caches()
+        self._caches = _Caches(EventRecorder(COMPONENT, self._clock))
         self._queue = SyncQueue(self._sync_of, self.watches, BACKOFF, syncs_made=syncs_made)
 
     def __repr__(self) -> str:
@@ -114,6 +116,7 @@ class _BudgetSync:
     def run(self) -> Script:
         """Count, tell what is odd, write the status where it is new."""
         budget, now_us = self.budget, self.now_us
+        wall_us = self.caches.recorder.clock.wall_us(now_us)
         pods = [pod for _, pod in sorted(self.caches.pods.items()) if budget.selects(pod)]
         if not pods:
             yield self._event("Normal", "NoPods", "No matching pods found")
@@ -122,16 +125,18 @@ class _BudgetSync:
             yield self._event(
                 "Warning", "CalculateExpectedPodCountFailed", f"Failed to calculate expected pods: {wanted}"
             )
-            status, again_us = failed_status(budget, wanted, now_us), None
+            status, again_us = failed_status(budget, wanted, wall_us), None
         else:
-            disrupted = disrupted_pods(budget, {pod.name: pod for pod in pods}, now_us)
+            disrupted = disrupted_pods(budget, {pod.name: pod for pod in pods}, wall_us)
             for name in disrupted.overdue:
                 text = f"Pod was expected by PDB {budget.key} to be deleted but it wasn't"
                 pod = next(pod for pod in pods if pod.name == name)
                 yield self.caches.recorder.event(
                     now_us, "Pod", pod.namespace, pod.name, pod.uid, "Warning", "NotDeleted", text
                 )
-            status, again_us = new_status(budget, wanted, pods, disrupted, now_us), disrupted.recheck_us
+            status, again_us = new_status(budget, wanted, pods, disrupted, wall_us), None
+            if disrupted.recheck_us is not None:
+                again_us = now_us + disrupted.recheck_us - wall_us
         error = wanted if isinstance(wanted, str) else ""
         if status != (budget.document.get("status") or {}):
             document = encode_document({**budget.document, "status": status})

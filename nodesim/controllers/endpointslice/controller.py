@@ -17,6 +17,7 @@ import attrs
 
 from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.endpointslice.endpoints import error_text, wanted_endpoints
 from nodesim.controllers.endpointslice.slices import slices_to_write
 from nodesim.controllers.endpointslice.views import (
@@ -51,7 +52,7 @@ def _node_name(document: Document) -> str:
 class _Caches:
     """What it has seen; all that a restart loses."""
 
-    recorder: EventRecorder = attrs.field(factory=lambda: EventRecorder(COMPONENT))
+    recorder: EventRecorder
     services: dict[str, ServiceView] = attrs.field(factory=dict)
     pods: dict[str, EndpointPod] = attrs.field(factory=dict)
     nodes: dict[str, None] = attrs.field(factory=dict)
@@ -69,11 +70,12 @@ class EndpointSliceController:
         WatchSpec("endpointslices", slice_view),
     )
 
-    def __init__(self, settings: Settings, profile: Profile) -> None:
+    def __init__(self, settings: Settings, profile: Profile, *, clock: Clock = TRUE_CLOCK) -> None:
+        self._clock = clock
         self._begin_anew(0)
 
     def _begin_anew(self, syncs_made: int) -> None:
-        self._caches = _Caches()
+        self._caches = _Caches(EventRecorder(COMPONENT, self._clock))
         self._queue = SyncQueue(self._sync_of, self.watches, BACKOFF, syncs_made=syncs_made)
 
     def __repr__(self) -> str:

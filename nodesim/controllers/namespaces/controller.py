@@ -12,6 +12,7 @@ from typing import Final
 
 from nodesim.apiserver.registry import RESOURCES, Resource
 from nodesim.client.watches import WatchSpec
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.namespaces.emptying import Emptying
 from nodesim.controllers.workload.queue import Backoff, SyncQueue
 from nodesim.controllers.workload.script import Sync
@@ -38,7 +39,8 @@ class NamespaceController:
 
     watches: tuple[WatchSpec, ...] = (WatchSpec("namespaces", _is_terminating),)
 
-    def __init__(self, profile: Profile, more: Sequence[Resource] = ()) -> None:
+    def __init__(self, profile: Profile, more: Sequence[Resource] = (), *, clock: Clock = TRUE_CLOCK) -> None:
+        self._clock = clock
         self._resources: Final = tuple(resource.name for resource in (*RESOURCES, *more) if resource.namespaced)
         self._pods_first = profile.namespace_pods_first
         self._terminating: dict[str, None] = {}
@@ -68,4 +70,4 @@ class NamespaceController:
     def _begin(self, key: str, now_us: int) -> Sync | None:
         if key not in self._terminating:
             return None
-        return Emptying(key, self._resources, pods_first=self._pods_first, now_us=now_us)
+        return Emptying(key, self._resources, pods_first=self._pods_first, now_us=now_us, clock=self._clock)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Final
 
+from nodesim.clocks import Clock
 from nodesim.controllers.workload.script import Answers, Ask, Order, Outcome, Script, ask, why
 from nodesim.machine import Answered, Record
 from nodesim.messages import Delete, Get, List, Update
@@ -32,11 +33,12 @@ CONFLICT_TRIES: Final = 5
 class Emptying:
     """One try; `resources` are the names of those that have namespaces."""
 
-    def __init__(self, name: str, resources: Sequence[str], *, pods_first: bool, now_us: int) -> None:
+    def __init__(self, name: str, resources: Sequence[str], *, pods_first: bool, now_us: int, clock: Clock) -> None:
         self._name = name
         self._resources = resources
         self._pods_first = pods_first
         self.now_us = now_us
+        self._clock = clock
 
     def run(self) -> Script:
         """The script."""
@@ -96,7 +98,7 @@ class Emptying:
             ),
             default=0,
         )
-        return 0 if self.now_us - deleted_us >= longest * SECOND else longest
+        return 0 if self._clock.wall_us(self.now_us) - deleted_us >= longest * SECOND else longest
 
     def _finalize(self, namespace: Document | None) -> Script:
         answer = Answered((), 0)

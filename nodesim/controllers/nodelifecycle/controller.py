@@ -19,6 +19,7 @@ from typing import Final
 
 from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.nodelifecycle.caches import Caches
 from nodesim.controllers.nodelifecycle.eviction import Eviction
 from nodesim.controllers.nodelifecycle.monitor import Monitor
@@ -50,21 +51,28 @@ class NodeLifecycleController:
     """
 
     def __init__(
-        self, settings: Settings, profile: Profile, *, streams: Streams, skip_quiet: bool = True, ahead_us: int = 0
+        self,
+        settings: Settings,
+        profile: Profile,
+        *,
+        streams: Streams,
+        skip_quiet: bool = True,
+        ahead_us: int = 0,
+        clock: Clock = TRUE_CLOCK,
     ) -> None:
-        events = EventRecorder(ACTOR)
+        events = EventRecorder(ACTOR, clock)
         self._caches = Caches()
         self.watches: Final = (
             WatchSpec("nodes", node_object),
             WatchSpec("pods", pod_object),
             WatchSpec("leases", lease_view, namespace=LEASE_NAMESPACE, renewed=self._caches.lease_renewed),
         )
-        self._writes = NodeWrites(streams.stream(f"{ACTOR}/taint-backoff"))
-        self._marks = PodMarks(events)
+        self._writes = NodeWrites(streams.stream(f"{ACTOR}/taint-backoff"), clock)
+        self._marks = PodMarks(events, clock)
         self._deletions = PodDeletions(events)
         eviction: Eviction = TaintBased(self._caches, self._writes)
         if settings.eviction_mode == "api-initiated":
-            eviction = ApiInitiated(settings, self._caches, self._deletions)
+            eviction = ApiInitiated(settings, self._caches, self._deletions, clock)
         self._queues = ZoneQueues(settings, skip_quiet, eviction.act)
         checks = Checks(
             settings,
@@ -76,6 +84,7 @@ class NodeLifecycleController:
             self._writes,
             self._marks,
             events,
+            clock,
         )
         self._retry = checks.retry
         self._monitor = Monitor(checks, profile.monitor_workers, skip_quiet, ahead_us)

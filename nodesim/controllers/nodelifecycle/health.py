@@ -2,8 +2,11 @@
 
 How it works.  The controller measures silence with its own clock: `probe_us` is the instant at which a pass SAW a sign
 of life, that is another heartbeat time in the Ready condition or a younger lease.  A node's own times are compared with
-each other only, so that skewed clocks do no harm.  When the silence is as long as the grace, the four conditions that
-the kubelet owns become Unknown.
+each other only, so that skewed clocks do no harm; a clock that steps back does, since leases are then older than the
+saved one.  `probe_us` stays in memory, where Go keeps a monotonic reading beside the date, so that no step of the
+controller's own clock moves it.  One is a date from the API: the creationTimestamp of a node that never posted
+(`by_date`), which is compared with what the controller's clock shows.  When the silence is as long as the grace, the
+four conditions that the kubelet owns become Unknown.
 
 Source: pkg/controller/nodelifecycle/node_lifecycle_controller.go `tryUpdateNodeHealth`.  Two of its habits look like
 mistakes and are kept, as real clusters show them:
@@ -19,6 +22,7 @@ from typing import Any, Final
 
 import attrs
 
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.objects import Condition, Document, NodeView, condition_document, whole_second
 from nodesim.values import value
 
@@ -44,7 +48,17 @@ class SavedHealth:
     transition_us: int | None = None
     """lastTransitionTime of the remembered Ready condition."""
     since_us: int = 0
-    """When, by its own clock, it saw Ready take its present status (upstream's readyTransitionTimestamp)."""
+    """When it saw Ready take its present status (upstream's readyTransitionTimestamp)."""
+    by_date: bool = False
+    """`probe_us` is the node's creationTimestamp, a date by the API server's clock."""
+
+    def silent_us(self, now_us: int, clock: Clock) -> int:
+        """For how long it has been silent; `clock` is the controller's."""
+        return (clock.wall_us(now_us) if self.by_date else now_us) - self.probe_us
+
+    def seen(self, now_us: int) -> None:
+        """A sign of life."""
+        self.probe_us, self.by_date = now_us, False
 
 
 @value
@@ -62,7 +76,13 @@ class Look:
 
 
 def look(
-    health: SavedHealth | None, node: NodeView, lease_us: int | None, now_us: int, grace_us: int, startup_grace_us: int
+    health: SavedHealth | None,
+    node: NodeView,
+    lease_us: int | None,
+    now_us: int,
+    grace_us: int,
+    startup_grace_us: int,
+    clock: Clock = TRUE_CLOCK,
 ) -> Look:
     """Judge a node by its cached object and lease (renewTime, None without one); changes `health` in place.
 
@@ -70,7 +90,7 @@ def look(
     """
     ready = node.conditions.get("Ready")
     if ready is None:
-        return _look_without_ready(health, node, lease_us, now_us, startup_grace_us)
+        return _look_without_ready(health, node, lease_us, now_us, startup_grace_us, clock)
     if health is None:
         health = SavedHealth(now_us, ready.status, ready.heartbeat_us, None, ready.transition_us, now_us)
         saved_lease_us = None
@@ -80,39 +100,40 @@ def look(
             if health.ready is None or health.transition_us != ready.transition_us:
                 health.transition_us, health.since_us = ready.transition_us, now_us
             health.ready, health.heartbeat_us = ready.status, ready.heartbeat_us
-            health.probe_us, health.lease_us = now_us, None
+            health.seen(now_us)
+            health.lease_us = None
     _hear_lease(health, saved_lease_us, lease_us, now_us)
     # Kubernetes trips when now is strictly after probe + grace.  Its passes take some milliseconds, so that this is
     # always the tenth pass of 5 s for 50 s; here passes may take no time at all, so equality counts.
-    if now_us - health.probe_us < grace_us or ready.status == "Unknown":
+    if health.silent_us(now_us, clock) < grace_us or ready.status == "Unknown":
         # Only a changed Ready makes it write: once Ready is Unknown, the other three stay as they are.
         return Look(health, ready.status, ready.status, grace_us)
-    return Look(health, ready.status, "Unknown", grace_us, unknown_conditions(node, now_us))
+    return Look(health, ready.status, "Unknown", grace_us, unknown_conditions(node, clock.wall_us(now_us)))
 
 
 def _look_without_ready(
-    health: SavedHealth | None, node: NodeView, lease_us: int | None, now_us: int, grace_us: int
+    health: SavedHealth | None, node: NodeView, lease_us: int | None, now_us: int, grace_us: int, clock: Clock
 ) -> Look:
     """A node whose kubelet never posted, or whose Ready was taken away: its silence began with its creation, or with
     the last probe.
     """
     if health is None:
         # The one instant that is not the controller's own: creationTimestamp, cut to whole seconds by the API server.
-        health = SavedHealth(node.created_us, since_us=node.created_us)
+        health = SavedHealth(node.created_us, since_us=node.created_us, by_date=True)
     health.ready = health.heartbeat_us = None
     _hear_lease(health, health.lease_us, lease_us, now_us)
-    if now_us - health.probe_us < grace_us:
+    if health.silent_us(now_us, clock) < grace_us:
         return Look(health, "Unknown", None, grace_us)
     # The saved status is the very object that gets the new conditions, so it has them even if the write then fails.
     health.ready, health.heartbeat_us = "Unknown", node.created_us
-    return Look(health, "Unknown", "Unknown", grace_us, unknown_conditions(node, now_us))
+    return Look(health, "Unknown", "Unknown", grace_us, unknown_conditions(node, clock.wall_us(now_us)))
 
 
 def _hear_lease(health: SavedHealth, saved_us: int | None, lease_us: int | None, now_us: int) -> None:
     """A lease younger than the saved one is a sign of life; a missing or older one changes nothing."""
     if lease_us is not None and (saved_us is None or saved_us < lease_us):
         health.lease_us = lease_us
-        health.probe_us = now_us
+        health.seen(now_us)
 
 
 def write_succeeded(found: Look, node: NodeView, lease_us: int | None, now_us: int) -> None:
@@ -125,10 +146,13 @@ def write_succeeded(found: Look, node: NodeView, lease_us: int | None, now_us: i
     found.health.since_us = now_us
 
 
-def unknown_conditions(node: NodeView, now_us: int) -> tuple[Condition, ...]:
-    """The judged conditions that become Unknown.  A present one keeps its heartbeat, and stays if it is Unknown."""
+def unknown_conditions(node: NodeView, wall_us: int) -> tuple[Condition, ...]:
+    """The judged conditions that become Unknown.  A present one keeps its heartbeat, and stays if it is Unknown.
+
+    `wall_us` is what the controller's clock shows.
+    """
     changed = []
-    now_s = whole_second(now_us)
+    now_s = whole_second(wall_us)
     for type_ in JUDGED_CONDITIONS:
         condition = node.conditions.get(type_)
         if condition is None:

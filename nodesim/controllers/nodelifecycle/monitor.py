@@ -175,7 +175,7 @@ class Monitor:
         if disruption.left:
             # Who could not speak to us while everybody was cut off gets a full grace.
             for name in self._nodes:
-                self.checks.health[name].probe_us = now_us
+                self.checks.health[name].seen(now_us)
         if disruption.entered:
             self._stripping = deque(sorted(self._nodes))
         self._strip(now_us, out)

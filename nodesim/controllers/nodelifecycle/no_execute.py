@@ -41,7 +41,7 @@ class TaintBased:
         if status == "True":
             return reachable_steps(node)
         swap = status in NO_EXECUTE_KEYS and NO_EXECUTE_KEYS[status][1] in node.ours
-        return no_execute_steps(node, status, now_us) if swap else []
+        return no_execute_steps(node, status, self.writes.clock.wall_us(now_us)) if swap else []
 
     def recovered(self, node: NodeObject) -> list[Step]:
         """The writes that let a node off, whatever its status."""
@@ -75,7 +75,8 @@ class TaintBased:
         if node is not None and ready in ("False", "Unknown"):
             fields = {"zone": zone_name(zone), "taint": NO_EXECUTE_KEYS[ready][0]}
             out.append(Record("TaintGranted", f"Node/{name}", fields))
-            self.writes.start(name, no_execute_steps(node, ready, now_us), ("no-execute", name), out)
+            steps = no_execute_steps(node, ready, self.writes.clock.wall_us(now_us))
+            self.writes.start(name, steps, ("no-execute", name), out)
             return True
         why = "NodeGone" if node is None else "NodeReady" if ready else "NoReadyCondition"
         out.append(Record("TaintSkipped", f"Node/{name}", {"zone": zone_name(zone), "why": why}))

@@ -20,6 +20,7 @@ from typing import Final
 import attrs
 
 from nodesim.client.events import EventRecorder
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.nodelifecycle.caches import Caches
 from nodesim.controllers.nodelifecycle.eviction import Eviction
 from nodesim.controllers.nodelifecycle.health import Look, SavedHealth, look, status_document, write_succeeded
@@ -70,6 +71,7 @@ class Checks:
     writes: NodeWrites
     marks: PodMarks
     events: EventRecorder
+    clock: Clock = TRUE_CLOCK
     health: dict[str, SavedHealth] = attrs.field(factory=dict, init=False)
     """By node name; never forgotten, so that a node of the same name inherits it."""
     retry: set[str] = attrs.field(factory=set, init=False)
@@ -80,7 +82,7 @@ class Checks:
         name = node.view.name
         lease_us = self.caches.lease_us(name)
         grace_us, startup_us = self.settings.node_monitor_grace_us, self.settings.node_startup_grace_us
-        found = look(self.health.get(name), node.view, lease_us, now_us, grace_us, startup_us)
+        found = look(self.health.get(name), node.view, lease_us, now_us, grace_us, startup_us, self.clock)
         self.health[name] = found.health
         return Check(node, found, now_us, lease_us)
 
@@ -161,7 +163,7 @@ class Checks:
         if not found.conditions:
             return self._taint(check, now_us, out)
         fields = {
-            "silent_us": now_us - found.health.probe_us,
+            "silent_us": found.health.silent_us(now_us, self.clock),
             "probe_us": found.health.probe_us,
             "grace_us": found.grace_us,
             "reason": found.conditions[0].reason,

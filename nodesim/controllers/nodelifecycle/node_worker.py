@@ -50,7 +50,8 @@ class NodeWorker:
             node = self.caches.nodes.get(name)
             add, remove = no_schedule_diff(node.view) if node is not None else ((), ())
             if add or remove:
-                self.writes.start(name, swap_steps(add, remove, NO_SCHEDULE, now_us), ("worker-taints", name), out)
+                steps = swap_steps(add, remove, NO_SCHEDULE, self.writes.clock.wall_us(now_us))
+                self.writes.start(name, steps, ("worker-taints", name), out)
             else:
                 self._reconcile_labels(name, out)
 

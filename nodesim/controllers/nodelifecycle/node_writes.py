@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import attrs
 
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.nodelifecycle.taints import AddTaints, SetLabels, Step, add_to, remove_from
 from nodesim.machine import Answered, Call, ProgramEffect, SetTimer
 from nodesim.messages import Get, Patch
@@ -53,6 +54,8 @@ class NodeWrites:
     """All series under way; each has one call or one timer outstanding, keyed `("node-write", number)`."""
 
     jitter: Stream
+    clock: Clock = TRUE_CLOCK
+    """Dates the taints that it is asked to add."""
     _series: dict[int, _Series] = attrs.field(factory=dict, init=False)
     _started: int = attrs.field(default=0, init=False)
 

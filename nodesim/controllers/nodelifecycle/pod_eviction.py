@@ -19,6 +19,7 @@ from __future__ import annotations
 import attrs
 
 from nodesim.client.events import EventRecorder
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.nodelifecycle.caches import Caches
 from nodesim.controllers.nodelifecycle.health import SavedHealth
 from nodesim.controllers.nodelifecycle.node_writes import Finished
@@ -34,10 +35,18 @@ NODE_LOST = "NodeLost"
 """status.reason of pods whose node does not answer."""
 
 
-def eviction_due(status: str, health: SavedHealth, timeout_us: int, *, from_unknown: bool, now_us: int) -> bool:
+def eviction_due(
+    status: str,
+    health: SavedHealth,
+    timeout_us: int,
+    *,
+    from_unknown: bool,
+    now_us: int,
+    clock: Clock = TRUE_CLOCK,
+) -> bool:
     """Has a node been False or Unknown for the timeout?  As everywhere in passes that take no time, equality counts."""
     if status == "Unknown" and not from_unknown:
-        return now_us - health.probe_us >= timeout_us
+        return health.silent_us(now_us, clock) >= timeout_us
     return status in ("False", "Unknown") and now_us - health.since_us >= timeout_us
 
 
@@ -129,6 +138,7 @@ class ApiInitiated:
     settings: Settings
     caches: Caches
     deletions: PodDeletions
+    clock: Clock = TRUE_CLOCK
     _evicted: dict[str, None] = attrs.field(factory=dict, init=False)
     """Nodes whose pods were deleted since they were last Ready."""
 
@@ -162,7 +172,7 @@ class ApiInitiated:
     def _is_due(self, status: str, health: SavedHealth, now_us: int) -> bool:
         from_unknown = self.settings.pod_eviction_timeout_from == "unknown"
         timeout_us = self.settings.pod_eviction_timeout_us
-        return eviction_due(status, health, timeout_us, from_unknown=from_unknown, now_us=now_us)
+        return eviction_due(status, health, timeout_us, from_unknown=from_unknown, now_us=now_us, clock=self.clock)
 
     def act(self, zone: str, queue: RateLimitedTimedQueue, name: str, now_us: int, out: list[ProgramEffect]) -> bool:
         """Begin to delete a node's pods; False if there is nothing to wait for.  Source: `doEvictionPass`."""

@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from nodesim.client.events import EventRecorder
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.nodelifecycle.node_writes import Finished
 from nodesim.controllers.nodelifecycle.views import PodObject
 from nodesim.machine import Answered, Call, ProgramEffect
@@ -24,10 +25,10 @@ def needs_marking(pod: PodObject) -> bool:
     return pod.ready is not None and pod.ready != "False"
 
 
-def not_ready_document(document: Document, now_us: int) -> Document:
-    """A Pod document whose Ready condition is False since now."""
+def not_ready_document(document: Document, wall_us: int) -> Document:
+    """A Pod document whose Ready condition is False since now, `wall_us` by the writer's clock."""
     status: dict[str, Any] = document["status"]
-    change = {"status": "False", "lastTransitionTime": whole_second(now_us)}
+    change = {"status": "False", "lastTransitionTime": whole_second(wall_us)}
     conditions = [{**item, **change} if item["type"] == "Ready" else item for item in status["conditions"]]
     return {**document, "status": {**status, "conditions": conditions}}
 
@@ -44,6 +45,7 @@ class PodMarks:
     """All markings under way; each has one call outstanding, tagged `("pod-status", number)`."""
 
     events: EventRecorder
+    clock: Clock = TRUE_CLOCK
     _markings: dict[int, _Marking] = attrs.field(factory=dict, init=False)
     _started: int = attrs.field(default=0, init=False)
 
@@ -76,6 +78,6 @@ class PodMarks:
 
     def _next(self, number: int, now_us: int, out: list[ProgramEffect]) -> None:
         pod = self._markings[number].pods[0]
-        document = encode_document(not_ready_document(pod.document, now_us))
+        document = encode_document(not_ready_document(pod.document, self.clock.wall_us(now_us)))
         request = Update("pods", pod.namespace, pod.name, "status", document, brief=True)
         out.append(Call(("pod-status", number), request))

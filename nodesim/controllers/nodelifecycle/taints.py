@@ -81,23 +81,24 @@ def no_schedule_diff(node: NodeView) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(key for key in wanted if key not in owned), tuple(key for key in owned if key not in wanted)
 
 
-def swap_steps(add: tuple[str, ...], remove: tuple[str, ...], effect: str, now_us: int) -> list[Step]:
+def swap_steps(add: tuple[str, ...], remove: tuple[str, ...], effect: str, wall_us: int) -> list[Step]:
     """The writes that bring the one and take the other: two patches, the added ones first, so that a pod's eviction
-    timer never sees a gap (CU `SwapNodeControllerTaint`).  Only controllers set timeAdded.
+    timer never sees a gap (CU `SwapNodeControllerTaint`).  Only controllers set timeAdded: `wall_us`, what
+    their clock shows.
     """
     steps: list[Step] = []
     if add:
-        steps.append(AddTaints(tuple(Taint(key, effect, "", whole_second(now_us)) for key in add)))
+        steps.append(AddTaints(tuple(Taint(key, effect, "", whole_second(wall_us)) for key in add)))
     if remove:
         steps.append(RemoveTaints(effect, remove))
     return steps
 
 
-def no_execute_steps(node: NodeObject, status: str, now_us: int) -> list[Step]:
+def no_execute_steps(node: NodeObject, status: str, wall_us: int) -> list[Step]:
     """The writes that give a node the NoExecute taint of this status of Ready (False or Unknown)."""
     add, opposite = NO_EXECUTE_KEYS[status]
     # No call is made to remove what the cached node does not show (CT `RemoveTaintOffNode`).
-    return swap_steps((add,), (opposite,) if opposite in node.ours else (), NO_EXECUTE, now_us)
+    return swap_steps((add,), (opposite,) if opposite in node.ours else (), NO_EXECUTE, wall_us)
 
 
 def reachable_steps(node: NodeObject) -> list[Step]:

@@ -23,6 +23,7 @@ from typing import Final
 import attrs
 
 from nodesim.client.watches import WatchSpec
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.podgc.quarantine import Quarantine
 from nodesim.controllers.podgc.removal import Removal
 from nodesim.controllers.podgc.rules import out_of_service, terminated, unscheduled_terminating
@@ -59,10 +60,11 @@ class PodGarbageCollector:
     One that is there when a run begins is `ahead_us` further in its rhythm than one that starts then.
     """
 
-    def __init__(self, settings: Settings, profile: Profile, *, ahead_us: int = 0) -> None:
+    def __init__(self, settings: Settings, profile: Profile, *, ahead_us: int = 0, clock: Clock = TRUE_CLOCK) -> None:
         self.watches: Final = (WatchSpec("pods", collected_pod), WatchSpec("nodes", collected_node))
         self._threshold = settings.terminated_pod_gc_threshold
         self._profile = profile
+        self._clock = clock
         self._ahead_us = ahead_us % PERIOD_US
         self._pods: dict[str, CollectedPod] = {}
         self._nodes: dict[str, CollectedNode] = {}
@@ -137,7 +139,7 @@ class PodGarbageCollector:
 
     def _start(self, run: _Run, removal: Removal, now_us: int) -> list[ProgramEffect]:
         run.working[removal.number] = removal
-        return removal.begin(now_us)
+        return removal.begin(self._clock.wall_us(now_us))
 
     def _look_for_orphans(self, run: _Run, now_us: int) -> list[ProgramEffect]:
         missing = dict.fromkeys(pod.node for pod in run.pods if pod.node and pod.node not in run.nodes)

@@ -30,22 +30,22 @@ class Removal:
     """`terminated`, `out of service`, `node gone` or `unscheduled`."""
     marks_failed: bool
 
-    def begin(self, now_us: int) -> list[ProgramEffect]:
-        """The decision, and the first request."""
+    def begin(self, wall_us: int) -> list[ProgramEffect]:
+        """The decision, and the first request; `wall_us` is what its clock shows."""
         fields = {"node": self.pod.node, "why": self.why}
-        return [Record("PodCollected", f"Pod/{self.pod.key}", fields), *self._first(now_us)]
+        return [Record("PodCollected", f"Pod/{self.pod.key}", fields), *self._first(wall_us)]
 
     def answered(self, step: str, answer: Answered) -> list[ProgramEffect] | None:
         """The next request after an answer to `step`; None: it is over."""
         return [self._delete()] if step == "patch" and answer.ok else None
 
-    def _first(self, now_us: int) -> list[ProgramEffect]:
+    def _first(self, wall_us: int) -> list[ProgramEffect]:
         pod = self.pod
         if not self.marks_failed or pod.ended:
             return [self._delete()]
         status: Document = {"phase": "Failed"}
         if self.why == "node gone":
-            condition = disruption_target(pod.conditions, _REASON, _MESSAGE, now_us)
+            condition = disruption_target(pod.conditions, _REASON, _MESSAGE, wall_us)
             status |= {"conditions": [condition]} if condition is not None else {}
         change = {"metadata": {"uid": pod.uid}, "status": status}
         request = Patch("pods", pod.namespace, pod.name, "status", "strategic", encode_document(change))

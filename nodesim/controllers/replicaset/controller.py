@@ -16,6 +16,7 @@ import attrs
 
 from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.replicaset.sync import ReplicaSetSync
 from nodesim.controllers.replicaset.views import ReplicaSetView, replica_set_view
 from nodesim.controllers.workload.caches import OwnedCache, keep
@@ -35,7 +36,7 @@ class _State:
     """All that a restart loses."""
 
     queue: SyncQueue
-    recorder: EventRecorder = attrs.field(factory=lambda: EventRecorder(ACTOR))
+    recorder: EventRecorder
     expectations: Expectations = attrs.field(factory=Expectations)
     sets: dict[str, ReplicaSetView] = attrs.field(factory=dict)
     pods: OwnedCache[ManagedPod] = attrs.field(factory=OwnedCache)
@@ -54,8 +55,8 @@ class ReplicaSetController:
         WatchSpec("pods", managed_pod_view),
     )
 
-    def __init__(self, settings: Settings, profile: Profile) -> None:
-        self._state = _State(SyncQueue(self._begin, self.watches))
+    def __init__(self, settings: Settings, profile: Profile, *, clock: Clock = TRUE_CLOCK) -> None:
+        self._state = _State(SyncQueue(self._begin, self.watches), EventRecorder(ACTOR, clock))
 
     def __repr__(self) -> str:
         return f"<ReplicaSetController sets={len(self._state.sets)} running={self._state.queue.running}>"
@@ -70,7 +71,10 @@ class ReplicaSetController:
         if isinstance(event, Answered | TimerFired | Synced):
             return state.queue.handle(event, state.sets, now_us)
         if isinstance(event, Started):
-            self._state = _State(SyncQueue(self._begin, self.watches, syncs_made=state.queue.syncs_made))
+            self._state = _State(
+                SyncQueue(self._begin, self.watches, syncs_made=state.queue.syncs_made),
+                EventRecorder(ACTOR, state.recorder.clock),
+            )
         return []
 
     def _set_changed(

@@ -17,7 +17,7 @@ from nodesim.controllers.workload.pods import ManagedPod
 _PHASES: Final = {"": 0, "Pending": 0, "Unknown": 1, "Running": 2}
 
 
-def deletion_order(pods: Iterable[ManagedPod], related_on: Mapping[str, int], now_us: int) -> list[ManagedPod]:
+def deletion_order(pods: Iterable[ManagedPod], related_on: Mapping[str, int], wall_us: int) -> list[ManagedPod]:
     """The pods, those to be deleted first in front.
 
     `related_on` counts, by node, the active pods of all ReplicaSets of the same Deployment.  It is empty for a
@@ -26,12 +26,12 @@ def deletion_order(pods: Iterable[ManagedPod], related_on: Mapping[str, int], no
     """
 
     def compare(one: ManagedPod, other: ManagedPod) -> int:
-        return _compare(one, other, related_on, now_us)
+        return _compare(one, other, related_on, wall_us)
 
     return sorted(sorted(pods, key=lambda item: item.pod.key), key=functools.cmp_to_key(compare))
 
 
-def _compare(one: ManagedPod, other: ManagedPod, related_on: Mapping[str, int], now_us: int) -> int:
+def _compare(one: ManagedPod, other: ManagedPod, related_on: Mapping[str, int], wall_us: int) -> int:
     """Below zero where `one` goes first."""
     a, b = one.pod, other.pod
     steps = (
@@ -45,19 +45,19 @@ def _compare(one: ManagedPod, other: ManagedPod, related_on: Mapping[str, int], 
     if first:
         return first
     if one.ready and a.ready_transition_us != b.ready_transition_us:
-        return _compare_times(one, a.ready_transition_us, other, b.ready_transition_us, now_us)
+        return _compare_times(one, a.ready_transition_us, other, b.ready_transition_us, wall_us)
     if one.restarts_max != other.restarts_max:
         return other.restarts_max - one.restarts_max
     if a.created_us != b.created_us:
-        return _compare_times(one, a.created_us, other, b.created_us, now_us)
+        return _compare_times(one, a.created_us, other, b.created_us, wall_us)
     return 0
 
 
-def _compare_times(one: ManagedPod, one_us: int | None, other: ManagedPod, other_us: int | None, now_us: int) -> int:
+def _compare_times(one: ManagedPod, one_us: int | None, other: ManagedPod, other_us: int | None, wall_us: int) -> int:
     """Unknown first, then the shorter time by magnitude, then the UIDs.  The two times differ."""
     if one_us is None or other_us is None:
         return -1 if one_us is None else 1
-    difference = _magnitude(now_us - one_us) - _magnitude(now_us - other_us)
+    difference = _magnitude(wall_us - one_us) - _magnitude(wall_us - other_us)
     if difference:
         return difference
     return -1 if one.pod.uid < other.pod.uid else 1

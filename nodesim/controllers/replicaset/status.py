@@ -18,24 +18,24 @@ _COUNTS: Final = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availabl
 _FAILURE: Final = "ReplicaFailure"
 
 
-def new_status(rs: ReplicaSetView, pods: Sequence[ManagedPod], error: str, now_us: int) -> Document:
+def new_status(rs: ReplicaSetView, pods: Sequence[ManagedPod], error: str, wall_us: int) -> Document:
     """The status that follows from the pods; `error` is what scaling failed with, or "".  Zero counts are left out."""
     labels: dict[str, str] = (rs.template.get("metadata") or {}).get("labels") or {}
     counts = {
         "fullyLabeledReplicas": sum(labels.items() <= item.pod.labels.items() for item in pods),
         "readyReplicas": sum(item.ready for item in pods),
-        "availableReplicas": sum(available(item, rs.min_ready_seconds, now_us) for item in pods),
+        "availableReplicas": sum(available(item, rs.min_ready_seconds, wall_us) for item in pods),
     }
     status: Document = {"replicas": len(pods), **{name: count for name, count in counts.items() if count}}
     if rs.generation:
         status["observedGeneration"] = rs.generation
-    conditions = _conditions(rs, len(pods), error, now_us)
+    conditions = _conditions(rs, len(pods), error, wall_us)
     if conditions:
         status["conditions"] = conditions
     return status
 
 
-def _conditions(rs: ReplicaSetView, have: int, error: str, now_us: int) -> list[dict[str, Any]]:
+def _conditions(rs: ReplicaSetView, have: int, error: str, wall_us: int) -> list[dict[str, Any]]:
     """ReplicaFailure appears with the first failure, stays as it is, and goes with the first success."""
     old: list[dict[str, Any]] = list(rs.status.get("conditions") or ())
     failed = any(item.get("type") == _FAILURE for item in old)
@@ -48,7 +48,7 @@ def _conditions(rs: ReplicaSetView, have: int, error: str, now_us: int) -> list[
         "status": "True",
         "reason": "FailedCreate" if have < rs.replicas else "FailedDelete",
         "message": error,
-        "lastTransitionTime": whole_second(now_us),
+        "lastTransitionTime": whole_second(wall_us),
     }
     return [*old, condition]
 

@@ -49,6 +49,11 @@ class ReplicaSetSync:
     recorder: EventRecorder
     now_us: int = 0
 
+    @property
+    def wall_us(self) -> int:
+        """What the controller's clock shows: for dates, and for comparing them."""
+        return self.recorder.clock.wall_us(self.now_us)
+
     def run(self) -> Script:
         """Claim, scale, write the status."""
         rs = self.rs
@@ -86,7 +91,7 @@ class ReplicaSetSync:
 
     def _delete(self, pods: Sequence[ManagedPod], surplus: int) -> Generator[Order, Answers, str]:
         rs = self.rs
-        chosen = deletion_order(pods, self.related_on, self.now_us)[: min(surplus, BURST_REPLICAS)]
+        chosen = deletion_order(pods, self.related_on, self.wall_us)[: min(surplus, BURST_REPLICAS)]
         self.expectations.expect_deletions(rs.key, [item.key for item in chosen], self.now_us)
 
         def deleted(place: int, answer: Answered) -> list[Call | Record]:
@@ -105,14 +110,14 @@ class ReplicaSetSync:
 
     def _write_status(self, pods: Sequence[ManagedPod], error: str) -> Script:
         rs = self.rs
-        status = new_status(rs, pods, error, self.now_us)
+        status = new_status(rs, pods, error, self.wall_us)
         if differs(rs, status):
             answer = yield from ask(self._put_status(rs.document, status))
             if not answer.ok:
                 answer = yield from self._write_again(pods, error)
             if not answer.ok:
                 return Outcome(error or f"cannot write status: {why(answer)}")
-            status = new_status(rs, pods, error, self.now_us)
+            status = new_status(rs, pods, error, self.wall_us)
         return Outcome(error, self._look_again_us(status, error))
 
     def _write_again(self, pods: Sequence[ManagedPod], error: str) -> Generator[Order, Answers, Answered]:
@@ -122,7 +127,7 @@ class ReplicaSetSync:
         if not read.ok or read.document is None:
             return read
         fresh = replica_set_view(read.document)
-        return (yield from ask(self._put_status(fresh.document, new_status(rs, pods, error, self.now_us))))
+        return (yield from ask(self._put_status(fresh.document, new_status(rs, pods, error, self.wall_us))))
 
     def _put_status(self, document: Document, status: Document) -> Update:
         whole = encode_document({**document, "status": status})

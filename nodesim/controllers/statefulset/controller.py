@@ -13,6 +13,7 @@ import attrs
 
 from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.statefulset.sync import StatefulSetSync
 from nodesim.controllers.statefulset.views import (
     RevisionView,
@@ -36,7 +37,7 @@ class _State:
     """All that a restart loses."""
 
     queue: SyncQueue
-    recorder: EventRecorder = attrs.field(factory=lambda: EventRecorder(ACTOR))
+    recorder: EventRecorder
     sets: dict[str, StatefulSetView] = attrs.field(factory=dict)
     pods: OwnedCache[ManagedPod] = attrs.field(factory=OwnedCache)
     revisions: OwnedCache[RevisionView] = attrs.field(factory=OwnedCache)
@@ -57,9 +58,9 @@ class StatefulSetController:
         WatchSpec("controllerrevisions", revision_view),
     )
 
-    def __init__(self, settings: Settings, profile: Profile) -> None:
+    def __init__(self, settings: Settings, profile: Profile, *, clock: Clock = TRUE_CLOCK) -> None:
         self._profile = profile
-        self._state = _State(SyncQueue(self._begin, self.watches))
+        self._state = _State(SyncQueue(self._begin, self.watches), EventRecorder(ACTOR, clock))
 
     def __repr__(self) -> str:
         return f"<StatefulSetController sets={len(self._state.sets)} running={self._state.queue.running}>"
@@ -72,7 +73,10 @@ class StatefulSetController:
         if isinstance(event, Answered | TimerFired | Synced):
             return state.queue.handle(event, state.sets, now_us)
         if isinstance(event, Started):
-            self._state = _State(SyncQueue(self._begin, self.watches, syncs_made=state.queue.syncs_made))
+            self._state = _State(
+                SyncQueue(self._begin, self.watches, syncs_made=state.queue.syncs_made),
+                EventRecorder(ACTOR, state.recorder.clock),
+            )
         return []
 
     def _changed(self, event: Changed, now_us: int) -> list[ProgramEffect]:

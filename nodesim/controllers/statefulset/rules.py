@@ -55,20 +55,20 @@ def split(view: StatefulSetView, pods: Sequence[ManagedPod]) -> tuple[list[Repli
     return replicas, sorted(condemned, key=ordinal_of, reverse=True)
 
 
-def unavailable(view: StatefulSetView, pod: ManagedPod | None, now_us: int) -> bool:
+def unavailable(view: StatefulSetView, pod: ManagedPod | None, wall_us: int) -> bool:
     """Not there, not running and ready for long enough, or to go."""
-    return pod is None or pod.deletion_us is not None or not _serves(view, pod, now_us)
+    return pod is None or pod.deletion_us is not None or not _serves(view, pod, wall_us)
 
 
-def _serves(view: StatefulSetView, pod: ManagedPod, now_us: int) -> bool:
-    return _running_and_ready(pod) and available(pod, view.min_ready_seconds, now_us)
+def _serves(view: StatefulSetView, pod: ManagedPod, wall_us: int) -> bool:
+    return _running_and_ready(pod) and available(pod, view.min_ready_seconds, wall_us)
 
 
 def _running_and_ready(pod: ManagedPod) -> bool:
     return pod.pod.phase == "Running" and pod.ready
 
 
-def replica_step(view: StatefulSetView, replica: Replica, now_us: int, *, succeeded_too: bool) -> Step:
+def replica_step(view: StatefulSetView, replica: Replica, wall_us: int, *, succeeded_too: bool) -> Step:
     """What one identity needs; `succeeded_too`: pods that have succeeded are replaced like failed ones."""
     pod = replica.pod
     if pod is None:
@@ -80,31 +80,31 @@ def replica_step(view: StatefulSetView, replica: Replica, now_us: int, *, succee
             return Step("wait", "terminating")
         if not _running_and_ready(pod):
             return Step("wait", "not ready")
-        if not _serves(view, pod, now_us):
+        if not _serves(view, pod, wall_us):
             return Step("wait", "not available")
     return Step("" if pod.labels.get(POD_NAME_LABEL) == pod.name else "label")
 
 
-def condemned_step(view: StatefulSetView, pod: ManagedPod, first: str, now_us: int) -> Step:
+def condemned_step(view: StatefulSetView, pod: ManagedPod, first: str, wall_us: int) -> Step:
     """What a pod that is too many needs; `first` names the lowest pod of the set that is not available."""
     if pod.deletion_us is not None:
         return Step("wait", "terminating") if view.monotonic else Step("")
     if view.monotonic and pod.name != first:
         if not _running_and_ready(pod):
             return Step("wait", "not ready")
-        if not _serves(view, pod, now_us):
+        if not _serves(view, pod, wall_us):
             return Step("wait", "not available")
     return Step("delete", "scaled")
 
 
 def first_unavailable(
-    view: StatefulSetView, replicas: Sequence[Replica], condemned: Sequence[ManagedPod], now_us: int
+    view: StatefulSetView, replicas: Sequence[Replica], condemned: Sequence[ManagedPod], wall_us: int
 ) -> str:
     """The name of the lowest pod that is not available, "" where all are."""
     for replica in replicas:
-        if unavailable(view, replica.pod, now_us):
+        if unavailable(view, replica.pod, wall_us):
             return replica.name
-    return next((pod.name for pod in reversed(condemned) if unavailable(view, pod, now_us)), "")
+    return next((pod.name for pod in reversed(condemned) if unavailable(view, pod, wall_us)), "")
 
 
 @value
@@ -116,7 +116,7 @@ class Update:
 
 
 def next_update(
-    view: StatefulSetView, replicas: Sequence[Replica], revision: str, now_us: int, *, max_unavailable: bool
+    view: StatefulSetView, replicas: Sequence[Replica], revision: str, wall_us: int, *, max_unavailable: bool
 ) -> Update:
     """From the highest ordinal down to the partition: pods of another revision, as many as may be unavailable.
 
@@ -128,11 +128,11 @@ def next_update(
             pod = replica.pod
             if pod is not None and revision_of(pod) != revision and pod.deletion_us is None:
                 return Update([pod])
-            if unavailable(view, pod, now_us):
+            if unavailable(view, pod, wall_us):
                 behind = any(each.pod is not None and revision_of(each.pod) != revision for each in targets)
                 return Update([], replica.name if behind else "")
         return Update([])
-    missing = [replica.name for replica in replicas if unavailable(view, replica.pod, now_us)]
+    missing = [replica.name for replica in replicas if unavailable(view, replica.pod, wall_us)]
     room = view.max_unavailable - len(missing)
     victims = [
         replica.pod
@@ -170,7 +170,7 @@ def new_status(
     current: str,
     update: str,
     collisions: int,
-    now_us: int,
+    wall_us: int,
 ) -> Document:
     """The status that follows from the pods that the cache showed."""
     living = [pod for pod in pods if pod.deletion_us is None]
@@ -186,7 +186,7 @@ def new_status(
         "currentRevision": current,
         "updateRevision": update,
         "collisionCount": collisions,
-        "availableReplicas": sum(_serves(view, pod, now_us) for pod in pods),
+        "availableReplicas": sum(_serves(view, pod, wall_us) for pod in pods),
     }
 
 

@@ -75,6 +75,11 @@ class StatefulSetSync:
     """Of which revision each pod is that this sync created."""
     deleted_for_update: int = 0
 
+    @property
+    def wall_us(self) -> int:
+        """What the controller's clock shows: for dates, and for comparing them."""
+        return self.recorder.clock.wall_us(self.now_us)
+
     def run(self) -> Script:
         """Claim, find the revision, do what the pods need, write the status."""
         view = self.view
@@ -102,7 +107,7 @@ class StatefulSetSync:
     def _short(self) -> bool:
         """Is a pod missing that may become available without any event?"""
         replicas, _ = rules.split(self.view, self.pods)
-        return any(rules.unavailable(self.view, replica.pod, self.now_us) for replica in replicas)
+        return any(rules.unavailable(self.view, replica.pod, self.wall_us) for replica in replicas)
 
     # --- revisions -----------------------------------------------------------------------------------------------
 
@@ -160,9 +165,9 @@ class StatefulSetSync:
 
     def _work(self) -> Generator[Order, Answers, None]:
         """Identities, then pods that are too many, then the update; whatever ends the round ends it here."""
-        view, now_us = self.view, self.now_us
+        view, wall_us = self.view, self.wall_us
         replicas, condemned = rules.split(view, self.pods)
-        first = rules.first_unavailable(view, replicas, condemned, now_us)
+        first = rules.first_unavailable(view, replicas, condemned, wall_us)
         if (yield from self._through([self._replica_work(replica) for replica in replicas])):
             return
         if (yield from self._through([self._condemned_work(pod, first) for pod in condemned])):
@@ -171,7 +176,7 @@ class StatefulSetSync:
             return
         assert self.update is not None
         gate = self.profile.statefulset_max_unavailable
-        update = rules.next_update(view, replicas, self.update.name, now_us, max_unavailable=gate)
+        update = rules.next_update(view, replicas, self.update.name, wall_us, max_unavailable=gate)
         for pod in update.delete:
             yield from self._do([("delete", pod.name, Delete("pods", view.namespace, pod.name))])
             self.deleted_for_update += 1
@@ -182,7 +187,7 @@ class StatefulSetSync:
         def work() -> tuple[Step, Work]:
             view = self.view
             succeeded_too = not self.profile.statefulset_recreates_at_once
-            step = rules.replica_step(view, replica, self.now_us, succeeded_too=succeeded_too)
+            step = rules.replica_step(view, replica, self.wall_us, succeeded_too=succeeded_too)
             match step.do:
                 case "create":
                     return step, ("create", replica.name, self._creation(replica))
@@ -212,7 +217,7 @@ class StatefulSetSync:
 
     def _condemned_work(self, pod: ManagedPod, first: str) -> Callable[[], tuple[Step, Work]]:
         def work() -> tuple[Step, Work]:
-            step = rules.condemned_step(self.view, pod, first, self.now_us)
+            step = rules.condemned_step(self.view, pod, first, self.wall_us)
             if step.do == "wait":
                 self.waits_for = (pod.name, step.why)
             if step.do != "delete":
@@ -288,7 +293,7 @@ class StatefulSetSync:
         assert self.current is not None
         assert self.update is not None
         current, update = self.current.name, self.update.name
-        status = rules.new_status(self.view, self.pods, current, update, collisions, self.now_us)
+        status = rules.new_status(self.view, self.pods, current, update, collisions, self.wall_us)
         status["currentReplicas"] = status.get("currentReplicas", 0) - self.deleted_for_update
         if not self.profile.statefulset_parallel_batches:
             # Up to 1.26 what a round has made is counted in its own status.

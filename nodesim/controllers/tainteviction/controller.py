@@ -22,6 +22,7 @@ import attrs
 
 from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.tainteviction.eviction import Eviction
 from nodesim.controllers.tainteviction.timed_workers import Added, TimedWorkerQueue
 from nodesim.controllers.tainteviction.tolerations import FOR_EVER, judge
@@ -74,13 +75,14 @@ class TaintEvictionController:
 
     watches: tuple[WatchSpec, ...] = (WatchSpec("pods", pod_view), WatchSpec("nodes", tainted_node))
 
-    def __init__(self, settings: Settings, profile: Profile) -> None:
+    def __init__(self, settings: Settings, profile: Profile, *, clock: Clock = TRUE_CLOCK) -> None:
         self._profile = profile
+        self._clock = clock
         self._state = self._fresh()
 
     def _fresh(self) -> _State:
         return _State(
-            EventRecorder(self._profile.eviction_component),
+            EventRecorder(self._profile.eviction_component, self._clock),
             TimedWorkerQueue(frees_key=self._profile.eviction_frees_key),
         )
 
@@ -233,7 +235,7 @@ class TaintEvictionController:
         state = self._state
         state.evictions_made += 1
         namespace, name = key.split("/")
-        eviction = Eviction(state.evictions_made, namespace, name, self._profile.disruption_target)
+        eviction = Eviction(state.evictions_made, namespace, name, self._profile.disruption_target, self._clock)
         state.evictions[eviction.number] = eviction
         return [
             Record("EvictionStarted", f"Pod/{key}", {"node": node, "why": why}),

@@ -12,6 +12,7 @@ from typing import Final
 
 import attrs
 
+from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.machine import Answered, Call, ProgramEffect, SetTimer
 from nodesim.messages import Delete, Get, Patch
 from nodesim.objects import Document, disruption_target, encode_document
@@ -35,6 +36,7 @@ class Eviction:
     namespace: str
     name: str
     disruption_target: bool
+    clock: Clock = TRUE_CLOCK
     failures: int = 0
     outcome: bool | None = None
 
@@ -59,17 +61,17 @@ class Eviction:
             self.outcome = True
             return []
         if step == "get" and self.disruption_target and answer.document is not None:
-            change = condition_change(answer.document, now_us)
+            change = condition_change(answer.document, self.clock.wall_us(now_us))
             if change is not None:
                 request = Patch("pods", self.namespace, self.name, "status", "strategic", encode_document(change))
                 return [Call(("evict", self.number, "patch"), request)]
         return [Call(("evict", self.number, "delete"), Delete("pods", self.namespace, self.name))]
 
 
-def condition_change(pod: Document, now_us: int) -> Document | None:
+def condition_change(pod: Document, wall_us: int) -> Document | None:
     """The patch that sets DisruptionTarget on a pod; None where the pod has it already."""
     conditions = (pod.get("status") or {}).get("conditions") or []
-    condition = disruption_target(conditions, _REASON, _MESSAGE, now_us)
+    condition = disruption_target(conditions, _REASON, _MESSAGE, wall_us)
     if condition is None:
         return None
     return {"metadata": {"uid": pod["metadata"].get("uid", "")}, "status": {"conditions": [condition]}}

@@ -84,11 +84,11 @@ def _deletion_cost(annotations: dict[str, str]) -> int:
     return cost if -_INT32_MAX - 1 <= cost <= _INT32_MAX else 0
 
 
-def available(pod: ManagedPod, min_ready_seconds: int, now_us: int) -> bool:
+def available(pod: ManagedPod, min_ready_seconds: int, wall_us: int) -> bool:
     """Ready, and for longer than `min_ready_seconds`."""
     if not pod.ready:
         return False
     if min_ready_seconds == 0:
         return True
     since_us = pod.pod.ready_transition_us
-    return since_us is not None and since_us + min_ready_seconds * SECOND < now_us
+    return since_us is not None and since_us + min_ready_seconds * SECOND < wall_us
