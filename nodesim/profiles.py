@@ -221,6 +221,10 @@ class Settings:
     heartbeat_timeout_us: int = 10 * SECOND
     terminated_pod_gc_threshold: int = 12_500
     no_execute_period_us: int = 100 * MILLISECOND
+    kube_api_qps_milli: int = 0
+    """Calls (thousandths of one per second) that each controller of the controller manager may send; 0: no limit."""
+    kube_api_burst: int = 30
+    """How many of them at once."""
     eviction_mode: str = "taint-based"
     """`api-initiated` is --enable-taint-manager=false, which 1.27 took away."""
     pod_eviction_timeout_us: int = 5 * MINUTE
@@ -249,6 +253,8 @@ SETTING_NAMES: Final = {
     "nodeStatusReportFrequency": "node_status_report_us",
     "nodeLeaseDurationSeconds": "node_lease_duration_seconds",
     "terminatedPodGCThreshold": "terminated_pod_gc_threshold",
+    "kubeAPIQPS": "kube_api_qps_milli",
+    "kubeAPIBurst": "kube_api_burst",
     "evictionMode": "eviction_mode",
     "podEvictionTimeout": "pod_eviction_timeout_us",
     "podEvictionTimeoutFrom": "pod_eviction_timeout_from",

@@ -17,7 +17,7 @@ from nodesim.kubelet import NodeMachine
 from nodesim.machine import Machine, Started
 from nodesim.net import Link, Topology
 from nodesim.profiles import PROFILES, Settings
-from nodesim.scenario.components import COMPONENTS, Making, members_of
+from nodesim.scenario.components import COMPONENTS, Making, client_of, members_of
 from nodesim.scenario.operator import Operator
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import OPERATOR, SCENARIO, Plan, stand_apart
@@ -128,7 +128,7 @@ def _add_control_plane(
         def make(connection: int, process: int) -> ClientMachine:
             clock = plan.clocks.get(name, TRUE_CLOCK)
             program = COMPONENTS[name](attrs.evolve(making, process=process, clock=clock))
-            return ClientMachine(name, program, program.watches, streams, connection=connection)
+            return client_of(name, program, making.settings, streams, connection)
 
         return make
 

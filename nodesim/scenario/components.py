@@ -12,7 +12,8 @@ from typing import Final, Protocol
 import attrs
 
 from nodesim.apiserver.registry import Resource
-from nodesim.client import WatchSpec
+from nodesim.client import ClientMachine, WatchSpec
+from nodesim.client.limit import CallLimit, LimitedClient
 from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers import garbagecollector, namespaces, podgc
 from nodesim.controllers.deployment import DeploymentController
@@ -96,6 +97,10 @@ COMPONENTS: Final[Mapping[str, Callable[[Making], WatchingProgram]]] = {
     "scheduler": lambda making: Scheduler(making.settings, making.profile, making.streams, making.clock),
 }
 
+_TIMES: Final = {garbagecollector.ACTOR: (2, 1), namespaces.ACTOR: (20, 100)}
+"""Rate and burst of those whose client may more: cmd/kube-controller-manager/app `newGarbageCollectorController`,
+`newNamespaceController`."""
+
 MANAGER: Final = "kube-controller-manager"
 _MANAGED: Final = tuple(name for name in COMPONENTS if name != "scheduler")
 
@@ -103,3 +108,14 @@ _MANAGED: Final = tuple(name for name in COMPONENTS if name != "scheduler")
 def members_of(component: str) -> tuple[str, ...]:
     """The components that die together where one process is meant: all controllers run in one."""
     return _MANAGED if component == MANAGER else (component,)
+
+
+def client_of(
+    component: str, program: WatchingProgram, settings: Settings, streams: Streams, connection: int = 0
+) -> ClientMachine:
+    """A fresh client of a component.  Where there is a limit, each controller has one with the manager's figures."""
+    if component not in _MANAGED or not settings.kube_api_qps_milli:
+        return ClientMachine(component, program, program.watches, streams, connection=connection)
+    rate, burst = _TIMES.get(component, (1, 1))
+    limit = CallLimit(rate * settings.kube_api_qps_milli, burst * settings.kube_api_burst)
+    return LimitedClient(component, program, program.watches, streams, limit, connection=connection)

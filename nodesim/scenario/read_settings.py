@@ -51,13 +51,14 @@ def setting_reader(name: str) -> Callable[[Cursor], int | str | None]:
     if attribute.endswith("_us"):
         return partial(duration, low_us=PERIOD_MIN_US) if name in PERIODS else positive_duration
     if attribute.endswith("_milli"):
-        return partial(decimal, places=3, high=RATE_MAX, form="nodes per second such as 0.1")
+        what = "calls per second such as 20" if name == "kubeAPIQPS" else "nodes per second such as 0.1"
+        return partial(decimal, places=3, high=RATE_MAX, form=what)
     if attribute.endswith("_percent"):
         return partial(decimal, places=2, high=1, form="a fraction from 0 to 1 such as 0.55")
     if attribute.endswith("_seconds"):
         low = 1 if name == "nodeLeaseDurationSeconds" else 0
         return partial(integer, low=low, high=COUNT_MAX, form="whole seconds without a unit, such as 300")
-    return partial(integer, low=0, high=COUNT_MAX)
+    return partial(integer, low=1 if name == "kubeAPIBurst" else 0, high=COUNT_MAX)
 
 
 def read_containers(cursor: Cursor) -> tuple[ContainerRule, ...]:

@@ -14,7 +14,7 @@ from nodesim.client import SERVER, ClientMachine
 from nodesim.machine import Machine, Started
 from nodesim.net import Link, Topology
 from nodesim.profiles import V1_36, Profile, Settings
-from nodesim.scenario.components import COMPONENTS, Making
+from nodesim.scenario.components import COMPONENTS, Making, client_of
 from nodesim.scheduler.search import Choice, choose
 from nodesim.streams import Streams
 from nodesim.trace.records import TraceRecord
@@ -57,7 +57,7 @@ def play(recording: Recording, recorded_names: Names, monkeypatch: pytest.Monkey
     placements = Placements(recording.inputs["placements"], recorded_names)
     _force(placements, monkeypatch)
     profile = profile_of(recording)
-    settings = Settings.of(V1_36)
+    settings = attrs.evolve(Settings.of(V1_36), kube_api_qps_milli=20_000, kube_api_burst=30)
     streams = Streams(0)
     world = World(Topology(Link(MILLISECOND), Link(MILLISECOND)), streams)
     server = ApiServer(settings, profile)
@@ -68,7 +68,7 @@ def play(recording: Recording, recorded_names: Names, monkeypatch: pytest.Monkey
         _move_in(world, name, ClientMachine(name, program, program.watches, streams), 0)
     for name, program in _control_plane(settings, profile, streams).items():
         at_us = _started_us(recording, name, settings)
-        _move_in(world, name, ClientMachine(name, program, program.watches, streams), at_us)
+        _move_in(world, name, client_of(name, program, settings, streams), at_us)
     _kubelets(world, recording, streams)
     _run(world, recording.length_us)
     return Replay(watcher.facts, world.records, person.refused, placements.unfit)
