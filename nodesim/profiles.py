@@ -6,7 +6,8 @@ components' real option names, so `settings: {nodeMonitorGracePeriod: 40s}` is `
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import attrs
 
@@ -23,6 +24,9 @@ class Profile:
     no_execute_on_observed_condition: bool
     """<= 1.33: a pass taints by the Ready it saw BEFORE its own change, so NoExecute comes one pass after Unknown
     (changed by kubernetes#120816 in 1.34; NLC `monitorNodeHealth`)."""
+    live_lease_check: bool
+    """From 1.37 a node's lease is read from the API server before the node is marked (kubernetes#138698); in neither
+    profile, to be switched on."""
     monitor_workers: int
     """Nodes that a monitor pass works on at a time: 8 from 1.27, before one after another (NLC `monitorNodeHealth`)."""
     namespace_pods_first: bool
@@ -112,6 +116,7 @@ V1_24: Final = Profile(
     name="v1.24",
     node_monitor_grace_us=40 * SECOND,
     no_execute_on_observed_condition=True,
+    live_lease_check=False,
     monitor_workers=1,
     namespace_pods_first=False,
     eviction_component="taint-controller",
@@ -155,6 +160,7 @@ V1_36: Final = Profile(
     name="v1.36",
     node_monitor_grace_us=50 * SECOND,
     no_execute_on_observed_condition=False,
+    live_lease_check=False,
     monitor_workers=8,
     namespace_pods_first=True,
     eviction_component="taint-eviction-controller",
@@ -196,6 +202,22 @@ V1_36: Final = Profile(
 )
 PROFILES: Final = {profile.name: profile for profile in (V1_24, V1_36)}
 DEFAULT_PROFILE: Final = V1_36.name
+
+
+def _written(attribute: str) -> str:
+    first, *others = attribute.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+SWITCH_NAMES: Final = {
+    _written(field.name): field.name for field in attrs.fields(Profile) if type(getattr(V1_36, field.name)) is bool
+}
+"""The switches of a profile that are on or off, as scenario files write them -> attributes of `Profile`."""
+
+
+def switched(name: str, switches: Mapping[str, bool]) -> Profile:
+    """A profile with some of its switches (attributes) the other way."""
+    return attrs.evolve(PROFILES[name], **dict[str, Any](switches))
 
 
 @attrs.frozen(kw_only=True)

@@ -266,6 +266,8 @@ class Scenario:
     """In real time: how late (real us) things may be."""
     settings: dict[str, int | str] = attrs.Factory(dict)
     """Attributes of `nodesim.profiles.Settings` -> value."""
+    switches: dict[str, bool] = attrs.Factory(dict)
+    """Attributes of `nodesim.profiles.Profile` that differ from the profile's -> value."""
     nodes: tuple[NodeSpec, ...] = ()
     manifests: tuple[Document, ...] = ()
     containers: tuple[ContainerRule, ...] = ()

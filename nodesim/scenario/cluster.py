@@ -16,7 +16,7 @@ from nodesim.clocks import TRUE_CLOCK
 from nodesim.kubelet import NodeMachine
 from nodesim.machine import Machine, Started
 from nodesim.net import Link, Topology
-from nodesim.profiles import PROFILES, Settings
+from nodesim.profiles import Profile, Settings, switched
 from nodesim.scenario.components import COMPONENTS, Making, client_of, members_of
 from nodesim.scenario.operator import Operator
 from nodesim.scenario.options import RunOptions
@@ -46,7 +46,12 @@ class Cluster:
 def settings_of(scenario: Scenario) -> Settings:
     """The components' options: the profile's defaults, then the scenario's."""
     options: dict[str, Any] = scenario.settings
-    return attrs.evolve(Settings.of(PROFILES[scenario.profile]), **options)
+    return attrs.evolve(Settings.of(profile_of(scenario)), **options)
+
+
+def profile_of(scenario: Scenario) -> Profile:
+    """The scenario's profile, with its switches."""
+    return switched(scenario.profile, scenario.switches)
 
 
 def build(
@@ -67,7 +72,7 @@ def build(
     worlds = tuple(_empty_world(scenario, streams) for _ in range(options.worlds))
     server = ApiServer(
         settings_of(scenario),
-        PROFILES[scenario.profile],
+        profile_of(scenario),
         more=[kind.resource for kind in brought_by(scenario)],
         record_heartbeats=options.record_heartbeats,
         clock=plan.clocks.get(SERVER, TRUE_CLOCK),
@@ -117,7 +122,7 @@ def _add_control_plane(
 ) -> None:
     making = Making(
         settings=settings_of(scenario),
-        profile=PROFILES[scenario.profile],
+        profile=profile_of(scenario),
         streams=streams,
         skip_quiet=options.skip_quiet,
         start_within_us=scenario.start_within_us,
@@ -150,7 +155,7 @@ def _add_nodes(
     options: RunOptions,
     streams: Streams,
 ) -> None:
-    settings, profile = settings_of(scenario), PROFILES[scenario.profile]
+    settings, profile = settings_of(scenario), profile_of(scenario)
     for place, spec in enumerate(specs):
         machine = NodeMachine(
             spec,

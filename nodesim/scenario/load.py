@@ -17,7 +17,7 @@ from typing import Final
 import attrs
 
 from nodesim.objects import Document
-from nodesim.profiles import DEFAULT_PROFILE, PROFILES, Profile
+from nodesim.profiles import DEFAULT_PROFILE, PROFILES, Profile, switched
 from nodesim.scenario.faults import FaultList, Mark, TooManyFaults, clip, suggestion
 from nodesim.scenario.figures import duration
 from nodesim.scenario.files import read_text
@@ -27,7 +27,7 @@ from nodesim.scenario.overrides import apply_overrides
 from nodesim.scenario.read_actors import read_actors
 from nodesim.scenario.read_expect import read_expect
 from nodesim.scenario.read_nodes import read_nodes
-from nodesim.scenario.read_settings import read_containers, read_network, read_settings
+from nodesim.scenario.read_settings import read_containers, read_network, read_settings, read_switches
 from nodesim.scenario.read_steps import StepReader
 from nodesim.scenario.reading import Cursor, Fields, choice, fields, integer, text
 from nodesim.scenario.targets import Cluster
@@ -44,7 +44,8 @@ SEED_MAX: Final = (1 << 63) - 1
 TOP_KEYS: Final = ("apiVersion", "kind", "metadata", "spec")
 METADATA_KEYS: Final = ("name", "description")
 SPEC_KEYS: Final = (
-    *("seed", "duration", "profile", "startWithin", "realtimeSlack", "settings", "nodes", "manifests", "containers"),
+    *("seed", "duration", "profile", "startWithin", "realtimeSlack", "settings", "switches"),
+    *("nodes", "manifests", "containers"),
     *("network", "actors", "steps", "expect"),
 )
 START_WITHIN_MAX_US: Final = HOUR
@@ -106,7 +107,8 @@ def _scenario(
     if spec is None:
         return None
     scenario = _spec(spec, path, name or "", description, faults)
-    _check_eviction_mode(spec, PROFILES.get(profile or scenario.profile))
+    used = profile or scenario.profile
+    _check_eviction_mode(spec, switched(used, scenario.switches) if used in PROFILES else None)
     return scenario
 
 
@@ -149,6 +151,7 @@ def _spec(spec: Fields, path: Path, name: str, description: str, faults: FaultLi
             "realtimeSlack", partial(duration, low_us=MILLISECOND, high_us=MINUTE), REALTIME_SLACK_US
         ),
         settings=spec.optional("settings", read_settings, {}),
+        switches=spec.optional("switches", read_switches, {}),
         manifests=documents,
         containers=spec.optional("containers", read_containers, ()),
         network=network,

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from nodesim.profiles import SETTING_NAMES, SETTING_WORDS
+from nodesim.profiles import SETTING_NAMES, SETTING_WORDS, SWITCH_NAMES
 from nodesim.scenario.figures import DURATION_FORM, decimal, duration, percent_ppm, positive_duration
 from nodesim.scenario.names import labels
-from nodesim.scenario.reading import Cursor, choice, fields, integer, items, text
+from nodesim.scenario.reading import Cursor, boolean, choice, fields, integer, items, text
 from nodesim.scenario.targets import Cluster, read_end
 from nodesim.scenario.yamltree import ScalarTree
 from nodesim.spec import ContainerRule, LinkRule, NetworkSpec, Target
@@ -41,6 +41,17 @@ def read_settings(cursor: Cursor) -> dict[str, int | str]:
             if value is not None:
                 settings[SETTING_NAMES[key]] = value
     return settings
+
+
+def read_switches(cursor: Cursor) -> dict[str, bool]:
+    """`spec.switches`: attributes of `nodesim.profiles.Profile` with their values."""
+    found = fields(cursor, tuple(SWITCH_NAMES), "switches such as {liveLeaseCheck: true}")
+    switches: dict[str, bool] = {}
+    for key, item in found.all() if found is not None else []:
+        value = boolean(item) if key in SWITCH_NAMES else None
+        if value is not None:
+            switches[SWITCH_NAMES[key]] = value
+    return switches
 
 
 def setting_reader(name: str) -> Callable[[Cursor], int | str | None]:

@@ -72,12 +72,14 @@ class Run:
     @property
     def header(self) -> dict[str, Any]:
         """The first line of the trace."""
+        switches = dict(sorted(self.scenario.switches.items()))
         return {
             "nodesim": __version__,
             "scenario": self.scenario.name,
             "seed": self.scenario.seed,
             "profile": self.scenario.profile,
             "settings": dict(sorted(self.scenario.settings.items())),
+            **({"switches": switches} if switches else {}),
         }
 
     @property

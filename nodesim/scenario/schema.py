@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Final
 
 from nodesim.expect import INVARIANTS, LEDGER_KEYS, WORKLOAD_STATUS
-from nodesim.profiles import PROFILES, SETTING_NAMES
+from nodesim.profiles import PROFILES, SETTING_NAMES, SWITCH_NAMES
 from nodesim.scenario.load import (
     API_VERSION,
     KIND,
@@ -49,6 +49,7 @@ from nodesim.scenario.read_subjects import (
     SUBJECT_KEYS,
     WHO,
 )
+from nodesim.scenario.reading import boolean
 from nodesim.scenario.repeats import REPEAT_KEYS, TIMES_MAX
 from nodesim.scenario.schema_actors import ACTOR, CALL
 from nodesim.scenario.schema_forms import (
@@ -116,6 +117,7 @@ def _spec_forms() -> dict[str, Form]:
         "startWithin": DURATION_TEXT,
         "realtimeSlack": POSITIVE_DURATION,
         "settings": _settings(),
+        "switches": mapping(SWITCH_NAMES, dict.fromkeys(SWITCH_NAMES, form_of(boolean))),
         "nodes": listed(_node()),
         "manifests": listed(_manifest()),
         "containers": listed(_container()),

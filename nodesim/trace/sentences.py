@@ -205,6 +205,7 @@ _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "KindNotModelled": _not_modelled,
     "RunEnded": lambda fields: "the run ended",
     "NodeStatusUnknown": _status_unknown,
+    "LeaseFoundFresh": lambda fields: "silent by the cache, but its lease is fresh: not marked",
     "NodeStatusPosted": lambda fields: f"status posted ({fields.get('why', '')})",
     "TaintQueued": _queued,
     "TaintSkipped": lambda fields: f"its turn for a NoExecute taint passed ({fields.get('why', '')})",

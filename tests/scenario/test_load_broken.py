@@ -70,6 +70,8 @@ FILES: tuple[tuple[str, int, str], ...] = (
     ("manifest-budget-half.yaml", 11, "a percentage such as 50%, got 'half'"),
     ("setting-eviction-mode-gone.yaml", 6, "not in profile v1.36: 1.27 took it away; say profile: v1.24"),
     ("setting-eviction-mode-word.yaml", 6, "did you mean 'taint-based'?"),
+    ("switch-unknown.yaml", 6, "unknown key 'liveLeaseChek', did you mean 'liveLeaseCheck'?"),
+    ("switch-word.yaml", 6, "expected true or false"),
     ("setting-qps-word.yaml", 6, "expected calls per second such as 20, got 'fast'"),
     ("setting-burst-zero.yaml", 6, "must be from 1 to"),
     ("setting-rate-fine.yaml", 8, "at most 3 decimal places"),

@@ -61,6 +61,7 @@ RICH: Final[dict[str, Any]] = {
         "profile": "v1.36",
         "startWithin": "5s",
         "settings": {"nodeMonitorGracePeriod": "50s", "nodeEvictionRate": 0.1, "nodeLeaseDurationSeconds": 40},
+        "switches": {"liveLeaseCheck": True},
         "nodes": [
             {
                 "name": "worker",

@@ -22,6 +22,7 @@ from nodesim.client.watches import WatchSpec
 from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.nodelifecycle.caches import Caches
 from nodesim.controllers.nodelifecycle.eviction import Eviction
+from nodesim.controllers.nodelifecycle.live_lease import LiveLeases
 from nodesim.controllers.nodelifecycle.monitor import Monitor
 from nodesim.controllers.nodelifecycle.no_execute import TaintBased
 from nodesim.controllers.nodelifecycle.node_check import Checks
@@ -85,6 +86,7 @@ class NodeLifecycleController:
             self._marks,
             events,
             clock,
+            LiveLeases(self._caches) if profile.live_lease_check else None,
         )
         self._retry = checks.retry
         self._monitor = Monitor(checks, profile.monitor_workers, skip_quiet, ahead_us)

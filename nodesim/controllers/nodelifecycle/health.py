@@ -136,6 +136,17 @@ def _hear_lease(health: SavedHealth, saved_us: int | None, lease_us: int | None,
         health.seen(now_us)
 
 
+def heard(found: Look, node: NodeView, lease_us: int, now_us: int) -> Look:
+    """A look that asked for conditions, when the lease turned out to be younger after all: nothing is written."""
+    ready = node.conditions.get("Ready")
+    health = found.health
+    health.lease_us = lease_us
+    health.seen(now_us)
+    if ready is None:
+        health.ready = health.heartbeat_us = None
+    return Look(health, found.observed, ready.status if ready else None, found.grace_us)
+
+
 def write_succeeded(found: Look, node: NodeView, lease_us: int | None, now_us: int) -> None:
     """The conditions of a look are in the API: remember them, and the lease that was seen then."""
     ready = node.conditions.get("Ready")

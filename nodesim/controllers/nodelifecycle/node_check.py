@@ -2,9 +2,9 @@
 
 How it works.  A check goes through stages; each ends with an answer of the API, or at once where nothing needs one:
 
-* health: while the look asks for conditions, PUT the status.  If that fails (most often with 409, because the kubelet
-  wrote meanwhile), GET the node from the API and look again every 20 ms; after 100 ms, or if the GET fails, the node is
-  skipped, and counts in no zone in this pass.
+* health: while the look asks for conditions, PUT the status; from 1.37 GET the lease before (`live_lease`).  If the
+  PUT fails (most often with 409, because the kubelet wrote meanwhile), GET the node from the API and look again every
+  20 ms; after 100 ms, or if the GET fails, the node is skipped, and counts in no zone in this pass.
 * taints: Ready True takes the NoExecute taints off; False and Unknown queue the node for one, or swap the opposite
   taint at once.
 * pods: if this pass turned Ready from True to not True, or an earlier try failed, mark the node's pods not ready.
@@ -23,7 +23,8 @@ from nodesim.client.events import EventRecorder
 from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.nodelifecycle.caches import Caches
 from nodesim.controllers.nodelifecycle.eviction import Eviction
-from nodesim.controllers.nodelifecycle.health import Look, SavedHealth, look, status_document, write_succeeded
+from nodesim.controllers.nodelifecycle.health import Look, SavedHealth, heard, look, status_document, write_succeeded
+from nodesim.controllers.nodelifecycle.live_lease import LiveLeases
 from nodesim.controllers.nodelifecycle.node_writes import NodeWrites
 from nodesim.controllers.nodelifecycle.pods import PodMarks
 from nodesim.controllers.nodelifecycle.views import NodeObject, PodObject, node_object
@@ -31,7 +32,7 @@ from nodesim.controllers.nodelifecycle.zone_queues import ZoneQueues
 from nodesim.controllers.nodelifecycle.zones import Zones
 from nodesim.machine import Answered, Call, ProgramEffect, Record, SetTimer
 from nodesim.messages import Get, Update
-from nodesim.objects import encode_document
+from nodesim.objects import LEASE_NAMESPACE, encode_document
 from nodesim.profiles import Settings
 from nodesim.units import MILLISECOND
 
@@ -50,6 +51,10 @@ class Check:
     window_us: int = 0
     """When its health stage began."""
     last_try: bool = False
+    asking: bool = False
+    """The health stage waits for its live lease."""
+    confirmed: bool = False
+    """The live lease is as old as the cache's."""
     reading: bool = False
     """The health stage waits for a GET."""
     read_again: bool = False
@@ -72,6 +77,8 @@ class Checks:
     marks: PodMarks
     events: EventRecorder
     clock: Clock = TRUE_CLOCK
+    live: LiveLeases | None = None
+    """Leases are read live before a node is marked; None: they are not."""
     health: dict[str, SavedHealth] = attrs.field(factory=dict, init=False)
     """By node name; never forgotten, so that a node of the same name inherits it."""
     retry: set[str] = attrs.field(factory=set, init=False)
@@ -107,13 +114,13 @@ class Checks:
 
     def answered(self, check: Check, answer: Answered, now_us: int, out: list[ProgramEffect]) -> bool:
         """The health stage's PUT or GET was answered."""
+        if check.asking:
+            return self._lease_read(check, answer, now_us, out)
         if not check.reading:
             if answer.ok:
                 write_succeeded(check.look, check.node.view, check.lease_us, now_us)
                 return self._taint(check, now_us, out)
-            check.reading = True
-            out.append(Call(("health", check.node.name), Get("nodes", "", check.node.name)))
-            return False
+            return self._failed(check, out)
         check.reading = False
         if not answer.ok or check.last_try:
             self.zones.drop(check.node.name)
@@ -127,6 +134,25 @@ class Checks:
         check.last_try = tick_us >= end_us
         out.append(SetTimer(("health", check.node.name), max(now_us, min(tick_us, end_us))))
         return False
+
+    def _failed(self, check: Check, out: list[ProgramEffect]) -> bool:
+        """A try failed: read the node for the next one."""
+        check.reading = True
+        out.append(Call(("health", check.node.name), Get("nodes", "", check.node.name)))
+        return False
+
+    def _lease_read(self, check: Check, answer: Answered, now_us: int, out: list[ProgramEffect]) -> bool:
+        """The live lease came: mark the node, or let it live."""
+        assert self.live is not None
+        check.asking = False
+        name, health = check.node.name, check.look.health
+        read_us = self.live.younger_us(name, health.lease_us, answer)
+        if read_us is None:
+            check.confirmed = True
+            return self._write_health(check, now_us, out)
+        out.append(Record("LeaseFoundFresh", f"Node/{name}", {"renew_us": read_us, "cached_us": check.lease_us}))
+        check.look = heard(check.look, check.node.view, read_us, now_us)
+        return self._taint(check, now_us, out)
 
     def try_again(self, check: Check, now_us: int, out: list[ProgramEffect]) -> bool:
         """The pause after a failed try is over."""
@@ -157,11 +183,18 @@ class Checks:
     def _look_again(self, check: Check, now_us: int) -> None:
         again = self.look(check.node, now_us)
         check.look, check.looked_us, check.lease_us = again.look, now_us, again.lease_us
+        check.confirmed = False
 
     def _write_health(self, check: Check, now_us: int, out: list[ProgramEffect]) -> bool:
         found, node = check.look, check.node
         if not found.conditions:
             return self._taint(check, now_us, out)
+        if self.live is not None and not check.confirmed:
+            if self.live.behind():
+                return self._failed(check, out)
+            check.asking = True
+            out.append(Call(("health", node.name), Get("leases", LEASE_NAMESPACE, node.name)))
+            return False
         fields = {
             "silent_us": found.health.silent_us(now_us, self.clock),
             "probe_us": found.health.probe_us,
