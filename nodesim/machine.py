@@ -171,12 +171,14 @@ class Call:
     """Ask the API server for something; the answer comes as `Answered(tag)`.  `timeout_us` None: waits for ever.
 
     `record` is written when the request goes out on a connection, not when it waits for one, and is its cause.
+    `if_missing` is asked for instead where the answer is 404; then the answer to that one is told.
     """
 
     tag: Hashable
     request: Request
     timeout_us: int | None = None
     record: Record | None = None
+    if_missing: Request | None = None
 
 
 ProgramEffect: TypeAlias = Call | SetTimer | CancelTimer | Record

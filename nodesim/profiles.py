@@ -242,6 +242,7 @@ class Settings:
     watch_history_us: int = 75 * SECOND
     heartbeat_timeout_us: int = 10 * SECOND
     terminated_pod_gc_threshold: int = 12_500
+    event_ttl_us: int = 60 * MINUTE
     no_execute_period_us: int = 100 * MILLISECOND
     kube_api_qps_milli: int = 0
     """Calls (thousandths of one per second) that each controller of the controller manager may send; 0: no limit."""
@@ -277,6 +278,7 @@ SETTING_NAMES: Final = {
     "terminatedPodGCThreshold": "terminated_pod_gc_threshold",
     "kubeAPIQPS": "kube_api_qps_milli",
     "kubeAPIBurst": "kube_api_burst",
+    "eventTTL": "event_ttl_us",
     "evictionMode": "eviction_mode",
     "podEvictionTimeout": "pod_eviction_timeout_us",
     "podEvictionTimeoutFrom": "pod_eviction_timeout_from",

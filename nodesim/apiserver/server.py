@@ -15,15 +15,16 @@ from typing import assert_never
 
 from nodesim.apiserver import failures
 from nodesim.apiserver.connections import Connections
+from nodesim.apiserver.expiry import Expiry
 from nodesim.apiserver.reading import find_one, find_resource
 from nodesim.apiserver.records import record_of
-from nodesim.apiserver.registry import Resource
+from nodesim.apiserver.registry import BY_PLURAL, Resource
 from nodesim.apiserver.selection import parse_selection
 from nodesim.apiserver.store import LEASES, Change, Store
 from nodesim.apiserver.watching import Watcher, Watches
 from nodesim.apiserver.writes import Outcome, Writes
 from nodesim.clocks import TRUE_CLOCK, Clock
-from nodesim.machine import Frame, MachineEffect, MachineEvent, Send, Started, TimerFired, Told, Undelivered
+from nodesim.machine import Frame, MachineEffect, MachineEvent, Send, SetTimer, Started, TimerFired, Told, Undelivered
 from nodesim.messages import (
     Accept,
     Bind,
@@ -58,6 +59,9 @@ _VERBS = {
     Evict: "evict",
 }
 _KUBELETS = "node/"
+_EVENTS = BY_PLURAL["events"]
+_EXPIRY = "expiry"
+"""The timer for the next events that expire."""
 
 
 class ApiServer:
@@ -82,6 +86,7 @@ class ApiServer:
         self._writes.start()
         self._leases = self._store.objects("leases")
         self._connections = Connections()
+        self._expiry = Expiry(settings.event_ttl_us)
         self._watches = Watches(self._store.served.values(), settings.watch_history_us, self._store.version)
         self.renewals = 0
         """Lease updates that changed something."""
@@ -112,9 +117,13 @@ class ApiServer:
             return []
         if isinstance(event, Started):
             self._connections = Connections()
+            self._expiry.restart()
+            effects = self._expire(now_us)  # What expired while no process ran.
             self._watches.restart(self._store.version)
-            return []
-        if isinstance(event, Frame | TimerFired | Told):
+            return [effect for effect in effects if isinstance(effect, SetTimer)]
+        if isinstance(event, TimerFired):
+            return self._expire(now_us)
+        if isinstance(event, Frame | Told):
             return []
         assert_never(event)
 
@@ -266,7 +275,36 @@ class ApiServer:
             self.renewals += outcome.changes[0].type == "MODIFIED"
         elif isinstance(message, Update | Patch) and message.subresource == "status" and resource.name == "nodes":
             self.status_posts += frame.source.startswith(_KUBELETS)
+        if resource is _EVENTS:
+            effects += self._keep(outcome.changes, now_us)
         return effects
+
+    def _keep(self, changes: Sequence[Change], now_us: int) -> list[MachineEffect]:
+        """How long the written events stay; the timer, where none was set before."""
+        expiry = self._expiry
+        idle = expiry.next_us() is None
+        for change in changes:
+            key = (change.new.namespace, change.new.name)
+            if change.type == "DELETED":
+                expiry.removed(key)
+            else:
+                expiry.written(key, now_us)
+        return self._alarm() if idle else []
+
+    def _alarm(self) -> list[MachineEffect]:
+        next_us = self._expiry.next_us()
+        return [] if next_us is None else [SetTimer(_EXPIRY, next_us, caused=None)]
+
+    def _expire(self, now_us: int) -> list[MachineEffect]:
+        """The events whose time is over go; those who watch hear of it, the trace does not speak of it."""
+        effects: list[MachineEffect] = []
+        for namespace, name in self._expiry.due(now_us):
+            stored = self._store.get(_EVENTS, namespace, name)
+            assert stored is not None
+            change = Change("DELETED", self._store.remove(_EVENTS, stored, now_us), stored)
+            self.watch_events += self._watches.of["events"].publish(change, now_us, effects)
+            change.forget_parsed()
+        return effects + self._alarm()
 
     def _renew(self, frame: Frame, request: Renew, now_us: int) -> list[MachineEffect]:
         """A heartbeat.  The short path needs nothing of the document but its version, uid and renewTime.

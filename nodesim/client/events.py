@@ -1,12 +1,15 @@
 """How does a component write Kubernetes events?
 
-The first of a kind is a POST, a repeat (same object, reason and message) a PATCH that raises `count`.
-Source: client-go tools/record `recordToSink`, tools/record/events_cache.go `eventLogger`.
+The first of a kind is a POST, a repeat (same object, reason and message) a PATCH that raises `count`; where the API
+server no longer has it (events expire), it is made anew, under its old name and with its count.
+Source: client-go tools/record/event.go `recordEvent`, tools/record/events_cache.go `eventLogger.eventObserve`.
 """
 
 from __future__ import annotations
 
 from typing import Final
+
+import attrs
 
 from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.machine import Call
@@ -19,6 +22,16 @@ _API_VERSIONS: Final = dict.fromkeys(("DaemonSet", "Deployment", "ReplicaSet", "
 """Of kinds that are not of the core group."""
 
 
+@attrs.define
+class _Observed:
+    """What is known of an event that was written."""
+
+    name: str
+    first_us: int
+    """Its firstTimestamp."""
+    count: int = 0
+
+
 class EventRecorder:
     """Makes the calls for one component's events, dated by its clock.
 
@@ -29,7 +42,7 @@ class EventRecorder:
         self.component = component
         self.clock = clock
         self._made = 0
-        self._known: dict[tuple[str, ...], tuple[str, str, int]] = {}
+        self._known: dict[tuple[str, ...], _Observed] = {}
 
     def event(
         self, now_us: int, kind: str, namespace: str, name: str, uid: str, type_: str, reason: str, message: str
@@ -40,13 +53,10 @@ class EventRecorder:
         key = (kind, namespace, name, uid, type_, reason, message)
         second = whole_second(self.clock.wall_us(now_us))
         where = namespace or "default"
-        if key in self._known:
-            event_name, where, count = self._known[key]
-            self._known[key] = (event_name, where, count + 1)
-            change = {"count": count + 1, "lastTimestamp": second}
-            return Call(tag, Patch("events", where, event_name, "", "strategic", encode_document(change)))
-        event_name = f"{name}.{self.component}.{now_us:x}.{self._made:x}"
-        self._known[key] = (event_name, where, 1)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = _Observed(f"{name}.{self.component}.{now_us:x}.{self._made:x}", second)
+        known.count += 1
         about = {"kind": kind, "name": name, "apiVersion": _API_VERSIONS.get(kind, "v1")}
         if namespace:
             about["namespace"] = namespace
@@ -55,17 +65,22 @@ class EventRecorder:
         document = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": event_name, "namespace": where},
+            "metadata": {"name": known.name, "namespace": where},
             "involvedObject": about,
             "reason": reason,
             "message": message,
             "type": type_,
             "source": {"component": self.component},
-            "firstTimestamp": second,
+            "firstTimestamp": known.first_us,
             "lastTimestamp": second,
-            "count": 1,
+            "count": known.count,
             "eventTime": None,
             "reportingComponent": self.component,
             "reportingInstance": "",
         }
-        return Call(tag, Create("events", where, encode_document(document)))
+        create = Create("events", where, encode_document(document))
+        if known.count == 1:
+            return Call(tag, create)
+        change = {"count": known.count, "lastTimestamp": second}
+        patch = Patch("events", where, known.name, "", "strategic", encode_document(change))
+        return Call(tag, patch, if_missing=create)

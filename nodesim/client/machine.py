@@ -53,6 +53,7 @@ _ANSWERS: Final = frozenset({Done, Failure, Listed})
 _DIAL: Final = "client/dial"
 _WAKE: Final = "client/wake"
 """For the next call that times out and the next look at the connection's health, whichever is first."""
+_MISSING: Final = 404
 _NEVER: Final = 1 << 62
 """An instant that does not come."""
 
@@ -297,7 +298,9 @@ class ClientMachine:
         if deadline_us != _NEVER:
             self._arm(out)
         tag = call.tag
-        if type(tag) is tuple and tag[0] == "client":
+        if call.if_missing is not None and type(answer) is Failure and answer.code == _MISSING:
+            self._call(Call(tag, call.if_missing, call.timeout_us), now_us, out)
+        elif type(tag) is tuple and tag[0] == "client":
             self._reflected(tag[1], answer, id_, now_us, out)
         else:
             self._tell(_told(tag, answer), now_us, out)

@@ -13,12 +13,17 @@ from nodesim.scenario.reading import Cursor, boolean, choice, fields, integer, i
 from nodesim.scenario.targets import Cluster, read_end
 from nodesim.scenario.yamltree import ScalarTree
 from nodesim.spec import ContainerRule, LinkRule, NetworkSpec, Target
-from nodesim.units import MILLISECOND
+from nodesim.units import MILLISECOND, SECOND
 
 PERIOD_MIN_US: Final = 100 * MILLISECOND
 """Shorter periods than a tenth of a second are slips of the pen, and would make a run endless work."""
 
-PERIODS: Final = ("nodeMonitorPeriod", "nodeStatusUpdateFrequency")
+LOWEST_US: Final = {
+    "nodeMonitorPeriod": PERIOD_MIN_US,
+    "nodeStatusUpdateFrequency": PERIOD_MIN_US,
+    "eventTTL": SECOND,
+}
+"""The least that these durations may be; the others must be above 0."""
 RATE_MAX: Final = 1000
 COUNT_MAX: Final = 1_000_000_000
 
@@ -60,7 +65,7 @@ def setting_reader(name: str) -> Callable[[Cursor], int | str | None]:
     if name in SETTING_WORDS:
         return partial(choice, known=SETTING_WORDS[name])
     if attribute.endswith("_us"):
-        return partial(duration, low_us=PERIOD_MIN_US) if name in PERIODS else positive_duration
+        return partial(duration, low_us=LOWEST_US[name]) if name in LOWEST_US else positive_duration
     if attribute.endswith("_milli"):
         what = "calls per second such as 20" if name == "kubeAPIQPS" else "nodes per second such as 0.1"
         return partial(decimal, places=3, high=RATE_MAX, form=what)

@@ -22,6 +22,7 @@ from nodesim.machine import (
 from nodesim.messages import (
     Accept,
     Close,
+    Create,
     Dial,
     Done,
     Failure,
@@ -113,6 +114,23 @@ def test_the_record_of_a_call_is_written_as_the_call_goes_out() -> None:
     assert [e for e in effects if e == note or isinstance(e, Send)] == [note, Send("apiserver", GET, 1, 0, 1)]
     effects = machine.handle(asked("b"), 3 * SECOND)
     assert effects[:2] == [note, Send("apiserver", GET, 3, 0, 1)]
+
+
+def test_what_is_missing_is_asked_for_in_another_way() -> None:
+    """Only a 404 leads there; the program hears of the second answer, whatever it is."""
+    other = Create("nodes", "", b"")
+    asked = Told([Call("a", GET, SECOND, if_missing=other)])
+    machine, program = client()
+    opened(machine)
+    machine.handle(asked, 10)
+    machine.handle(frame(Failure(409, "Conflict", "no"), in_reply_to=2), 20)
+    assert program.heard.pop() == Answered("a", 409, "Conflict", "no")
+    machine.handle(asked, 30)
+    assert sends(machine.handle(frame(Failure(404, "NotFound", "no"), in_reply_to=3), 40)) == [other]
+    assert machine.asked_by_program(4)
+    machine.handle(frame(Failure(404, "NotFound", "still not"), in_reply_to=4), 50)
+    assert program.heard.pop() == Answered("a", 404, "NotFound", "still not")
+    assert len(program.heard) == 1
 
 
 def test_a_dial_is_repeated_as_a_syn_and_given_up_after_30_seconds() -> None:

@@ -31,7 +31,7 @@ UNSEEN: Final = {
     *("expect-unknown-node", "link-unknown-zone", "node-made-twice", "node-total-huge", "step-labels-match-nobody"),
     *("step-unknown-node", "step-after-the-end", "steps-out-of-order", "step-force-with-grace"),
     *("expect-until-before-from", "expect-window-reversed", "link-both-control-plane", "two-documents"),
-    "setting-eviction-mode-gone",
+    *("setting-eviction-mode-gone", "setting-event-ttl"),
     *("actor-taken-name", "actor-twice", "actor-unknown-node", "component-unknown", "component-cut-apiserver"),
     *("component-lag-apiserver", "crash-server-at-call", "crash-for-overlaps"),
     *("clock-of-an-actor", "clock-for-overlaps"),
