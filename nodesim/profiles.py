@@ -108,6 +108,9 @@ class Profile:
     statefulset_max_unavailable: bool
     """From 1.35 a rolling update heeds maxUnavailable and counts all pods that are not available (gate
     MaxUnavailableStatefulSet, KEP 961)."""
+    ipam_retries: bool
+    """From 1.30 a node for which no block of addresses was left is tried again after a pause that doubles
+    (kubernetes#123238); before, at its next change only."""
     kubelet_version: str
     """nodeInfo.kubeletVersion."""
 
@@ -154,6 +157,7 @@ V1_24: Final = Profile(
     statefulset_parallel_batches=False,
     statefulset_pod_index_label=False,
     statefulset_max_unavailable=False,
+    ipam_retries=False,
     kubelet_version="v1.24.17",
 )
 V1_36: Final = Profile(
@@ -198,6 +202,7 @@ V1_36: Final = Profile(
     statefulset_parallel_batches=True,
     statefulset_pod_index_label=True,
     statefulset_max_unavailable=True,
+    ipam_retries=True,
     kubelet_version="v1.36.3",
 )
 PROFILES: Final = {profile.name: profile for profile in (V1_24, V1_36)}
@@ -255,6 +260,15 @@ class Settings:
     pod_eviction_timeout_from: str = "probe"
     """What the timeout of an Unknown node is counted from: the last sign of life (`probe`), as the code did, or
     Unknown (`unknown`), as the documentation said."""
+    allocate_node_cidrs: bool = False
+    cluster_cidr: str = ""
+    """Where pods' addresses come from: one range, or one of each family (`10.244.0.0/16,fd00::/56`)."""
+    service_cidr: str = ""
+    """What of it services need."""
+    node_cidr_mask_size: int = 0
+    """The size of a node's block; 0: 24 bits of IPv4, 64 of IPv6."""
+    node_cidr_mask_size_ipv4: int = 0
+    node_cidr_mask_size_ipv6: int = 0
 
     @classmethod
     def of(cls, profile: Profile) -> Settings:
@@ -282,6 +296,12 @@ SETTING_NAMES: Final = {
     "evictionMode": "eviction_mode",
     "podEvictionTimeout": "pod_eviction_timeout_us",
     "podEvictionTimeoutFrom": "pod_eviction_timeout_from",
+    "allocateNodeCIDRs": "allocate_node_cidrs",
+    "clusterCIDR": "cluster_cidr",
+    "serviceCIDR": "service_cidr",
+    "nodeCIDRMaskSize": "node_cidr_mask_size",
+    "nodeCIDRMaskSizeIPv4": "node_cidr_mask_size_ipv4",
+    "nodeCIDRMaskSizeIPv6": "node_cidr_mask_size_ipv6",
 }
 """Option names as scenario files write them -> attributes of `Settings`."""
 

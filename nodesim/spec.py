@@ -170,6 +170,7 @@ class Subject:
 
     * `condition`: `node`, `condition` (type), `value` (status)
     * `taint`: `node`, `value` (`key[=value]:Effect`), `present` False: it is absent
+    * `pod-cidr`: `node`, `value` (a block of addresses, "": it has none); `node-exists`: `node`, `present`
     * `phase`: one pod's (`name`, `namespace`) phase as `kubectl get` prints it, `value`; `Gone`: no such object
     * `running`: the node's truth, does a container of the pod run, `present`
     * `pod-ready`: one pod's Ready, `present`
@@ -184,6 +185,8 @@ class Subject:
     kind: Literal[
         "condition",
         "taint",
+        "pod-cidr",
+        "node-exists",
         "phase",
         "running",
         "pod-ready",
@@ -231,7 +234,7 @@ class Expectation:
     after: Subject | None = None
     profiles: tuple[str, ...] = ()
     """Only for these profiles; empty: for all."""
-    settings: dict[str, int | str] = attrs.Factory(dict)
+    settings: dict[str, int | str | bool] = attrs.Factory(dict)
     """Only in runs where these attributes of `nodesim.profiles.Settings` have these values."""
     line: int = 0
     column: int = 0
@@ -264,7 +267,7 @@ class Scenario:
     """
     realtime_slack_us: int = REALTIME_SLACK_US
     """In real time: how late (real us) things may be."""
-    settings: dict[str, int | str] = attrs.Factory(dict)
+    settings: dict[str, int | str | bool] = attrs.Factory(dict)
     """Attributes of `nodesim.profiles.Settings` -> value."""
     switches: dict[str, bool] = attrs.Factory(dict)
     """Attributes of `nodesim.profiles.Profile` that differ from the profile's -> value."""

@@ -27,7 +27,7 @@ MERGE_KEYS: Final = {
 }
 """Lists that are merged item by item, and the key that tells their items apart."""
 
-MERGED_SETS: Final = ("finalizers",)
+MERGED_SETS: Final = ("finalizers", "podCIDRs")
 """Lists of strings that are merged as sets."""
 
 _PATCH: Final = "$patch"

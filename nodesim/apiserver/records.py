@@ -31,7 +31,7 @@ def record_of(resource: Resource, change: Change, by: str, verb: str, *, heartbe
     if change.old is None:
         return Record("ObjectCreated", where, {"by": by, "uid": uid, "state": dict(state)})
     before = _summary_of(resource, change.old)
-    changed = {name: item for name, item in state.items() if item != before[name]}
+    changed = {name: item for name, item in state.items() if item != before.get(name)}
     if not changed:
         return None
     return Record("ObjectModified", where, {"by": by, "uid": uid, "verb": verb, "state": changed})
@@ -45,6 +45,7 @@ def summary(kind: str, document: Document) -> Fields:
     spec, status = document.get("spec") or {}, document.get("status") or {}
     match kind:
         case "Node":
+            cidrs = spec.get("podCIDRs") or ()
             return {
                 "conditions": {
                     item["type"]: {"status": item.get("status") or "", "reason": item.get("reason") or ""}
@@ -53,6 +54,7 @@ def summary(kind: str, document: Document) -> Fields:
                 "taints": [str(parse_taint(taint)) for taint in spec.get("taints") or ()],
                 "unschedulable": bool(spec.get("unschedulable")),
                 "labels": labels,
+                **({"pod_cidrs": list(cidrs)} if cidrs else {}),
             }
         case "Pod":
             return {

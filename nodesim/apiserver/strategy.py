@@ -19,6 +19,7 @@ from nodesim.apiserver.defaults import (
     with_stateful_set_defaults,
 )
 from nodesim.apiserver.deletion import NAMESPACE_FINALIZER
+from nodesim.apiserver.pod_cidrs import with_pod_cidrs
 from nodesim.apiserver.priority import with_class_defaults, with_old_priority
 from nodesim.apiserver.registry import Resource
 from nodesim.objects import Document
@@ -52,7 +53,7 @@ def prepared_for_create(resource: Resource, document: Document, settings: Settin
             made = with_default_tolerations(with_pod_defaults(made), settings)
             return {**made, "status": {"phase": "Pending", "qosClass": qos_class(made["spec"])}}
         case "Node":
-            return with_not_ready_taint(made)
+            return with_not_ready_taint(with_pod_cidrs(made))
         case "ReplicaSet":
             return {**with_replica_set_defaults(made), "status": {"replicas": 0}}
         case "Deployment":
@@ -87,6 +88,8 @@ def prepared_for_update(
     match resource.rules:
         case "Pod":
             made = with_default_tolerations(with_pod_defaults(with_old_priority(old, made)), settings)
+        case "Node":
+            made = with_pod_cidrs(made)
         case "ReplicaSet":
             made = with_replica_set_defaults(made)
         case "Deployment":

@@ -12,6 +12,7 @@ import re
 from typing import Any, Final
 
 from nodesim.apiserver.placement import placement_faults
+from nodesim.apiserver.pod_cidrs import pod_cidr_faults
 from nodesim.apiserver.priority import changed_class_faults, class_faults
 from nodesim.apiserver.registry import Resource
 from nodesim.apiserver.validation_workloads import (
@@ -109,7 +110,7 @@ def _kind_faults(resource: Resource, document: Document) -> list[str]:
         case "Pod":
             return _pod_spec_faults(spec, "spec") + placement_faults(spec, "spec")
         case "Node":
-            return _taint_faults(spec.get("taints") or [])
+            return _taint_faults(spec.get("taints") or []) + pod_cidr_faults(spec.get("podCIDRs") or [])
         case "Lease":
             seconds = spec.get("leaseDurationSeconds")
             wrong = seconds is not None and seconds <= 0
@@ -186,8 +187,8 @@ def _changed_spec_faults(resource: Resource, old: dict[str, Any], new: dict[str,
             return _changed_pod_faults(old, new)
         case "Node":
             return [
-                f'spec.{field}: Forbidden: node updates may not change {field} except from "" to valid'
-                for field in ("podCIDRs", "providerID")
+                f'spec.{field}: Forbidden: node updates may not change {word} except from "" to valid'
+                for field, word in (("podCIDRs", "podCIDR"), ("providerID", "providerID"))
                 if old.get(field) and new.get(field) != old[field]
             ]
         case "ReplicaSet" | "Deployment" if new.get("selector") != old.get("selector"):

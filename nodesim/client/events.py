@@ -41,6 +41,8 @@ class EventRecorder:
     def __init__(self, component: str, clock: Clock = TRUE_CLOCK) -> None:
         self.component = component
         self.clock = clock
+        self._word = component.lower().replace("_", "-")
+        """Its name as part of an object's name."""
         self._made = 0
         self._known: dict[tuple[str, ...], _Observed] = {}
 
@@ -55,7 +57,7 @@ class EventRecorder:
         where = namespace or "default"
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = _Observed(f"{name}.{self.component}.{now_us:x}.{self._made:x}", second)
+            known = self._known[key] = _Observed(f"{name}.{self._word}.{now_us:x}.{self._made:x}", second)
         known.count += 1
         about = {"kind": kind, "name": name, "apiVersion": _API_VERSIONS.get(kind, "v1")}
         if namespace:

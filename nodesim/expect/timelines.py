@@ -120,6 +120,24 @@ def _taint(subject: Subject, evidence: Evidence) -> Timeline:
     return _of_object(f"Node/{subject.node}", evidence, look)
 
 
+def _pod_cidr(subject: Subject, evidence: Evidence) -> Timeline:
+    def look(state: State | None) -> tuple[bool, str]:
+        if state is None:
+            return False, f"there is no node {subject.node}"
+        held = state.get("pod_cidrs") or []
+        return subject.value in (held or [""]), f"{subject.node} has {' and '.join(held) or 'no podCIDR'}"
+
+    return _of_object(f"Node/{subject.node}", evidence, look)
+
+
+def _node_exists(subject: Subject, evidence: Evidence) -> Timeline:
+    def look(state: State | None) -> tuple[bool, str]:
+        there = state is not None
+        return there is subject.present, f"there is {'a' if there else 'no'} node {subject.node}"
+
+    return _of_object(f"Node/{subject.node}", evidence, look)
+
+
 def _phase(subject: Subject, evidence: Evidence) -> Timeline:
     def look(state: State | None) -> tuple[bool, str]:
         words = printed_phases(state)
@@ -262,6 +280,8 @@ _OF_ONE_POD: Final = ("phase", "running", "pod-ready")
 _MAKERS: Final[dict[str, Callable[[Subject, Evidence], Timeline]]] = {
     "condition": _condition,
     "taint": _taint,
+    "pod-cidr": _pod_cidr,
+    "node-exists": _node_exists,
     "phase": _phase,
     "running": _running,
     "pod-ready": _pod_ready,

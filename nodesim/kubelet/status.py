@@ -13,13 +13,16 @@ set for the first one that has something to do.  `skip_quiet=False` takes each o
 (An event of this machine at the very microsecond of a tick may fall on its other side.)
 
 The fast path polls every 100 ms.  Where it waits for the sync's mutex in Kubernetes, it runs here when the sync ends.
-Up to 1.25 it is one sync, once the Node has its pod CIDR; nodesim hands out no CIDRs, so there it waits for the
-registration and for the node to be ready.
+Up to 1.25 it is one sync, once the Node has its pod CIDR; in clusters that hand out none it would never come, so there
+it waits for the registration and for the node to be ready, instead.  A pod CIDR that the kubelet had not seen yet is a
+change, which it posts (`updateNode`).
 """
 
 from __future__ import annotations
 
 from typing import Final, TypeAlias
+
+import attrs
 
 from nodesim.client.events import EventRecorder
 from nodesim.clocks import TRUE_CLOCK, Clock
@@ -72,6 +75,7 @@ class StatusKeeper:
         "_last_report_us",
         "_node",
         "_own",
+        "_pod_cidrs",
         "_profile",
         "_ready_at_us",
         "_reboot_told",
@@ -111,6 +115,8 @@ class StatusKeeper:
         self._ahead_us = ahead_us % settings.node_status_update_us
         self._skip_quiet = skip_quiet and profile.status_from_cache
         self._own = machine_status(spec, profile, boot)
+        self._pod_cidrs = ""
+        """What the last sync saw of them."""
         self._reboot_told = False
         self.truth = NodeTruth()
         self.cached: Document | None = None
@@ -207,6 +213,7 @@ class StatusKeeper:
 
     def _decide(self, node: Document, now_us: int) -> list[StatusEffect]:
         draft = self._draft(node, now_us)
+        self._pod_cidrs = _pod_cidrs(node)
         due_us = self._due_us()
         if not draft.changed and due_us is not None and now_us < due_us:
             return self._end(now_us)
@@ -269,6 +276,7 @@ class StatusKeeper:
             return self._arm(now_us)
         if self.cached is not None and ready:
             draft = self._draft(self.cached, now_us)
+            self._pod_cidrs = _pod_cidrs(self.cached)
             if draft.changed and draft.ready:
                 self._fast_done = True
                 self._busy_for = _BY_FAST_PATH
@@ -276,7 +284,8 @@ class StatusKeeper:
         return [SetTimer(FAST_TIMER, now_us + FAST_PERIOD_US), *self._arm(now_us)]
 
     def _one_shot(self, now_us: int) -> list[StatusEffect]:
-        if self._ready_at_us is None or now_us < self._ready_at_us:
+        without = self._settings.allocate_node_cidrs and not _pod_cidrs(self.cached)
+        if self._ready_at_us is None or now_us < self._ready_at_us or without:
             return [SetTimer(FAST_TIMER, now_us + FAST_PERIOD_US), *self._arm(now_us)]
         return self._sync(_BY_FAST_PATH, now_us)
 
@@ -323,7 +332,8 @@ class StatusKeeper:
 
     def _draft(self, node: Document, now_us: int) -> StatusDraft:
         self._find_errors(now_us)
-        return draft_status(node, self._own, self.truth, self._clock.wall_us(now_us))
+        draft = draft_status(node, self._own, self.truth, self._clock.wall_us(now_us))
+        return draft if _pod_cidrs(node) in ("", self._pod_cidrs) else attrs.evolve(draft, changed=True)
 
     def _find_errors(self, now_us: int) -> None:
         errors = [error for error in self.truth.errors if error != CSI_NODE_MISSING]
@@ -339,3 +349,8 @@ def _ready_status(node: Document | None) -> str:
     """Status of the Ready condition, "" where there is none."""
     conditions = ((node or {}).get("status") or {}).get("conditions") or []
     return next((str(item.get("status", "")) for item in conditions if item.get("type") == "Ready"), "")
+
+
+def _pod_cidrs(node: Document | None) -> str:
+    """The Node's blocks of addresses for pods, "" where there are none."""
+    return ",".join(((node or {}).get("spec") or {}).get("podCIDRs") or ())

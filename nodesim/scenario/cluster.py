@@ -17,7 +17,7 @@ from nodesim.kubelet import NodeMachine
 from nodesim.machine import Machine, Started
 from nodesim.net import Link, Topology
 from nodesim.profiles import Profile, Settings, switched
-from nodesim.scenario.components import COMPONENTS, Making, client_of, members_of
+from nodesim.scenario.components import COMPONENTS, Making, client_of, members_of, runs
 from nodesim.scenario.operator import Operator
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import OPERATOR, SCENARIO, Plan, stand_apart
@@ -141,7 +141,7 @@ def _add_control_plane(
     acted_on = [step.component for step in scenario.steps if step.component and step.verb != "clock"]
     touched = {name for component in acted_on for name in members_of(component)}
     _move_in(world, SERVER, ServerProcess(SERVER, server) if SERVER in touched else server)
-    for name in COMPONENTS:
+    for name in (each for each in COMPONENTS if runs(each, making.settings)):
         _move_in(world, name, Process(name, fresh(name)) if name in touched else fresh(name)(0, 1))
     operator = Operator(scenario.manifests)
     _move_in(world, OPERATOR, ClientMachine(OPERATOR, operator, operator.watches, streams))

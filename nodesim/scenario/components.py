@@ -15,12 +15,13 @@ from nodesim.apiserver.registry import Resource
 from nodesim.client import ClientMachine, WatchSpec
 from nodesim.client.limit import CallLimit, LimitedClient
 from nodesim.clocks import TRUE_CLOCK, Clock
-from nodesim.controllers import garbagecollector, namespaces, podgc
+from nodesim.controllers import garbagecollector, namespaces, nodeipam, podgc
 from nodesim.controllers.deployment import DeploymentController
 from nodesim.controllers.disruptionbudget import DisruptionController
 from nodesim.controllers.endpointslice import EndpointSliceController
 from nodesim.controllers.garbagecollector import GarbageCollector
 from nodesim.controllers.namespaces import NamespaceController
+from nodesim.controllers.nodeipam import NodeIpamController
 from nodesim.controllers.nodelifecycle import NodeLifecycleController
 from nodesim.controllers.podgc import PodGarbageCollector
 from nodesim.controllers.replicaset import ReplicaSetController
@@ -84,6 +85,7 @@ COMPONENTS: Final[Mapping[str, Callable[[Making], WatchingProgram]]] = {
     "taint-eviction-controller": lambda making: TaintEvictionController(
         making.settings, making.profile, clock=making.clock
     ),
+    nodeipam.ACTOR: lambda making: NodeIpamController(making.settings, making.profile, clock=making.clock),
     garbagecollector.ACTOR: lambda making: GarbageCollector(making.more),
     namespaces.ACTOR: lambda making: NamespaceController(making.profile, making.more, clock=making.clock),
     podgc.ACTOR: _pod_garbage_collector,
@@ -100,6 +102,22 @@ COMPONENTS: Final[Mapping[str, Callable[[Making], WatchingProgram]]] = {
 _TIMES: Final = {garbagecollector.ACTOR: (2, 1), namespaces.ACTOR: (20, 100)}
 """Rate and burst of those whose client may more: cmd/kube-controller-manager/app `newGarbageCollectorController`,
 `newNamespaceController`."""
+
+OPTIONAL: Final[Mapping[str, tuple[str, str]]] = {
+    nodeipam.ACTOR: ("allocate_node_cidrs", "say settings: {allocateNodeCIDRs: true, clusterCIDR: 10.244.0.0/16}"),
+}
+"""Components that do not run unless a setting asks for them: its attribute, and how one asks."""
+
+
+def runs(component: str, settings: Settings) -> bool:
+    """Does a cluster with these settings have this component?"""
+    return component not in OPTIONAL or bool(getattr(settings, OPTIONAL[component][0]))
+
+
+def asleep(settings: Mapping[str, object]) -> dict[str, str]:
+    """The components that do not run with a scenario's settings, and how one asks for them."""
+    return {name: hint for name, (option, hint) in OPTIONAL.items() if not settings.get(option)}
+
 
 MANAGER: Final = "kube-controller-manager"
 _MANAGED: Final = tuple(name for name in COMPONENTS if name != "scheduler")

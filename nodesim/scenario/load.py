@@ -18,6 +18,7 @@ import attrs
 
 from nodesim.objects import Document
 from nodesim.profiles import DEFAULT_PROFILE, PROFILES, Profile, switched
+from nodesim.scenario.components import asleep
 from nodesim.scenario.faults import FaultList, Mark, TooManyFaults, clip, suggestion
 from nodesim.scenario.figures import duration
 from nodesim.scenario.files import read_text
@@ -135,6 +136,8 @@ def _spec(spec: Fields, path: Path, name: str, description: str, faults: FaultLi
         duration_us = spec.maybe("duration", partial(duration, low_us=1, high_us=DURATION_MAX_US))
     network = spec.optional("network", partial(read_network, cluster=cluster), NetworkSpec())
     actors: tuple[ActorSpec, ...] = spec.optional("actors", partial(read_actors, cluster=cluster), ())
+    settings: dict[str, int | str | bool] = spec.optional("settings", read_settings, {})
+    cluster.asleep.update(asleep(settings))
     reader = StepReader(cluster, manifests, duration_us, network.jitter_us)
     steps: tuple[Step, ...] = spec.optional("steps", reader.read, ())
     return Scenario(
@@ -150,7 +153,7 @@ def _spec(spec: Fields, path: Path, name: str, description: str, faults: FaultLi
         realtime_slack_us=spec.optional(
             "realtimeSlack", partial(duration, low_us=MILLISECOND, high_us=MINUTE), REALTIME_SLACK_US
         ),
-        settings=spec.optional("settings", read_settings, {}),
+        settings=settings,
         switches=spec.optional("switches", read_switches, {}),
         manifests=documents,
         containers=spec.optional("containers", read_containers, ()),

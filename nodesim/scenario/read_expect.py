@@ -34,7 +34,7 @@ def read_expect(cursor: Cursor, cluster: Cluster) -> tuple[Expectation, ...]:
         when = _when(found, about)
         after = found.maybe("after", partial(_after, cluster=cluster))
         profiles: tuple[str, ...] = found.optional("profiles", _profiles, ())
-        settings: dict[str, int | str] = found.optional("settings", read_settings, {})
+        settings: dict[str, int | str | bool] = found.optional("settings", partial(read_settings, whole=False), {})
         if when is None:
             continue
         for claim in claims:

@@ -9,6 +9,7 @@ from typing import Final
 from nodesim.profiles import SETTING_NAMES, SETTING_WORDS, SWITCH_NAMES
 from nodesim.scenario.figures import DURATION_FORM, decimal, duration, percent_ppm, positive_duration
 from nodesim.scenario.names import labels
+from nodesim.scenario.read_cidrs import SIZES, check_cidrs, cidrs
 from nodesim.scenario.reading import Cursor, boolean, choice, fields, integer, items, text
 from nodesim.scenario.targets import Cluster, read_end
 from nodesim.scenario.yamltree import ScalarTree
@@ -25,6 +26,13 @@ LOWEST_US: Final = {
 }
 """The least that these durations may be; the others must be above 0."""
 RATE_MAX: Final = 1000
+_OWN_READERS: Final[dict[str, Callable[[Cursor], int | str | bool | None]]] = {
+    "allocateNodeCIDRs": boolean,
+    "clusterCIDR": cidrs,
+    "serviceCIDR": cidrs,
+    **dict.fromkeys(SIZES, partial(integer, low=1, high=128, form="bits of a mask such as 24")),
+}
+"""Of settings whose attribute has no unit."""
 COUNT_MAX: Final = 1_000_000_000
 
 CONTAINER_KEYS: Final = ("image", "labels", "startAfter", "readyAfter", "stopAfter", "exit")
@@ -36,15 +44,18 @@ EXIT_KEYS: Final = ("after", "code")
 EXIT_CODE_MAX: Final = 255
 
 
-def read_settings(cursor: Cursor) -> dict[str, int | str]:
-    """`spec.settings`: attributes of `nodesim.profiles.Settings` with their values."""
+def read_settings(cursor: Cursor, *, whole: bool = True) -> dict[str, int | str | bool]:
+    """`spec.settings`: attributes of `nodesim.profiles.Settings` with their values; `whole`: they must fit together."""
     found = fields(cursor, tuple(SETTING_NAMES), "settings such as {nodeMonitorGracePeriod: 40s}")
-    settings: dict[str, int | str] = {}
+    settings: dict[str, int | str | bool] = {}
+    before = len(cursor.faults)
     for key, item in found.all() if found is not None else []:
         if key in SETTING_NAMES:
             value = setting_reader(key)(item)
             if value is not None:
                 settings[SETTING_NAMES[key]] = value
+    if found is not None and whole and len(cursor.faults) == before:
+        check_cidrs(found, settings)
     return settings
 
 
@@ -59,9 +70,11 @@ def read_switches(cursor: Cursor) -> dict[str, bool]:
     return switches
 
 
-def setting_reader(name: str) -> Callable[[Cursor], int | str | None]:
+def setting_reader(name: str) -> Callable[[Cursor], int | str | bool | None]:
     """How a setting is read: its attribute's unit says it."""
     attribute = SETTING_NAMES[name]
+    if name in _OWN_READERS:
+        return _OWN_READERS[name]
     if name in SETTING_WORDS:
         return partial(choice, known=SETTING_WORDS[name])
     if attribute.endswith("_us"):

@@ -135,7 +135,12 @@ class StepReader:
         known = (*verb.components, *self._cluster.actors)
         name = found.required("component", text, "a component such as node-controller")
         place = found.get("component")
-        if name is None or place is None or name in known:
+        if name is None or place is None:
+            return name
+        if name in self._cluster.asleep:
+            place.fault(f"{name} does not run here: {self._cluster.asleep[name]}")
+            return None
+        if name in known:
             return name
         if name == SERVER:
             place.fault("the API server is at the other end of every connection; name the components or nodes instead")

@@ -13,6 +13,7 @@ from nodesim.scenario.claims import Claim, only
 from nodesim.scenario.faults import clip, suggestion
 from nodesim.scenario.figures import comparison
 from nodesim.scenario.names import LABELS_FORM, label_name, labels, object_name, taint
+from nodesim.scenario.read_cidrs import cidr
 from nodesim.scenario.read_workload import workload_claims
 from nodesim.scenario.reading import Cursor, Fields, boolean, fields, open_fields, text, unknown_key
 from nodesim.scenario.targets import Cluster, node_reference
@@ -21,7 +22,7 @@ from nodesim.spec import Subject
 
 WHO: Final = ("node", "pod", "pods", "workload", "event", "ledger", "invariant")
 CLAIMS: Final[dict[str, tuple[str, ...]]] = {
-    "node": ("condition", "taint"),
+    "node": ("condition", "taint", "podCIDR", "exists"),
     "pod": ("phase", "running", "ready"),
     "pods": ("ready", "count", "running"),
     "workload": ("shows",),
@@ -29,7 +30,7 @@ CLAIMS: Final[dict[str, tuple[str, ...]]] = {
     "ledger": (),
     "invariant": (),
 }
-CLAIM_KEYS: Final = ("condition", "taint", "absent", "phase", "running", "ready", "count", "shows")
+CLAIM_KEYS: Final = ("condition", "taint", "absent", "podCIDR", "exists", "phase", "running", "ready", "count", "shows")
 POD_KEYS: Final = ("name", "namespace")
 PODS_KEYS: Final = ("labels", "namespace")
 EVENT_KEYS: Final = ("reason", "object")
@@ -93,11 +94,11 @@ def _claims(found: Fields, kind: str) -> list[str]:
 
 def _of_node(found: Fields, node: str, claims: list[str]) -> list[Claim]:
     made: list[Claim] = []
-    taint_keys = frozenset({"taint", "absent"})
+    all_keys = frozenset(claims) | ({"absent"} if "taint" in claims else set())
     if "condition" in claims:
         cursor = found.get("condition")
         assert cursor is not None
-        others = taint_keys if "taint" in claims else frozenset()
+        others = all_keys - {"condition"}
         for kind, status in _conditions(cursor):
             subject = Subject(kind="condition", node=node, condition=kind, value=status)
             made.append(Claim(subject, others, {"condition": only(cursor, kind)}))
@@ -105,9 +106,19 @@ def _of_node(found: Fields, node: str, claims: list[str]) -> list[Claim]:
         given = found.maybe("taint", taint)
         absent = found.optional("absent", boolean, False)
         if given is not None:
-            others = frozenset({"condition"}) if "condition" in claims else frozenset()
+            others = frozenset(claims) - {"taint"}
             made.append(Claim(Subject(kind="taint", node=node, value=str(given), present=not absent), others))
+    if "podCIDR" in claims and (block := found.maybe("podCIDR", _pod_cidr)) is not None:
+        made.append(Claim(Subject(kind="pod-cidr", node=node, value=block), all_keys - {"podCIDR"}))
+    if "exists" in claims and (there := found.maybe("exists", boolean)) is not None:
+        made.append(Claim(Subject(kind="node-exists", node=node, present=there), all_keys - {"exists"}))
     return made
+
+
+def _pod_cidr(cursor: Cursor) -> str | None:
+    """A block of addresses; "" for none."""
+    tree = cursor.tree
+    return "" if type(tree) is ScalarTree and tree.value == "none" else cidr(cursor)
 
 
 def _conditions(cursor: Cursor) -> list[tuple[str, str]]:

@@ -320,6 +320,8 @@ def _subject_forms() -> dict[str, Form]:
         },
         "taint": TAINT,
         "absent": {"type": "boolean"},
+        "podCIDR": FILLED,
+        "exists": {"type": "boolean"},
         "phase": any_of(word(PHASES), pattern(rf"(?:{'|'.join(PHASE_STARTS)}).*")),
         "count": WHOLE_COMPARISON,
         "ready": any_of({"type": "boolean"}, WHOLE_COMPARISON),

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from nodesim.errors import NodesimError
-from nodesim.scenario import figures, names, verbs
+from nodesim.scenario import figures, names, read_cidrs, verbs
 from nodesim.scenario.reading import boolean, choice, integer, text
 from nodesim.units import DURATION, QUANTITY
 
@@ -128,6 +128,8 @@ _FORMS: Final[dict[Callable[..., Any], Form]] = {
     names.labels: LABELS,
     names.taint: TAINT,
     verbs.read_taint: TAINT,
+    read_cidrs.cidr: FILLED,
+    read_cidrs.cidrs: FILLED,
 }
 """Readers that take nothing but a cursor, or whose further arguments a schema cannot say."""
 

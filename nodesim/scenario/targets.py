@@ -68,6 +68,8 @@ class Cluster:
         """Nodes that exist as a manifest only: objects without a machine."""
         self.actors: dict[str, None] = {}
         """The scenario's own actors."""
+        self.asleep: dict[str, str] = {}
+        """Components that this scenario does not have, and why."""
         self.uncertain: list[str] = []
         """Beginnings of names that cannot be known, because their template has faults."""
         self._matched: dict[tuple[tuple[str, str], ...], tuple[str, ...]] = {}

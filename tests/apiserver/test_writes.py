@@ -245,7 +245,12 @@ def test_generation_follows_a_replica_sets_spec() -> None:
         ("pods", "p", {"spec": {"nodeName": "n2"}}, "pod updates may not change fields other than"),
         ("pods", "p", {"spec": {"containers": [{"name": "d"}]}}, "pod updates may not change fields other than"),
         ("pods", "p", {"spec": {"tolerations": [{"key": "x"}]}}, "existing toleration can not be modified"),
-        ("nodes", "n1", {"spec": {"podCIDRs": ["10.0.1.0/24"]}}, "may not change podCIDRs"),
+        (
+            "nodes",
+            "n1",
+            {"spec": {"podCIDRs": ["10.0.1.0/24"]}},
+            "spec.podCIDRs: Forbidden: node updates may not change podCIDR ",
+        ),
         ("nodes", "n1", {"metadata": {"labels": {"?": ""}}}, "not a qualified name"),
         ("nodes", "n1", {"spec": {"taints": [{"key": "", "effect": "NoExecute"}]}}, "metadata.taints[0].key"),
         ("replicasets", "web", {"spec": {"selector": {"matchLabels": {"app": None, "b": "c"}}}}, "spec.selector"),

@@ -125,6 +125,7 @@ class Bench:
         seed: int = 1,
         start_us: int = 0,
         skip_quiet: bool = True,
+        settings: Settings | None = None,
     ) -> None:
         self.spec = spec or NodeSpec(name="n1")
         self.api = api or FakeApi()
@@ -138,7 +139,7 @@ class Bench:
         self._n = 0
         self._timers: dict[Hashable, tuple[int, int]] = {}
         self._missed: list[tuple[str, str, Document | None, Document | None]] = []
-        settings = Settings.of(profile)
+        settings = settings or Settings.of(profile)
         self.kubelet = Kubelet(self.spec, self.runtime, settings, profile, Streams(seed), skip_quiet=skip_quiet)
         self._perform(self.kubelet.handle(Started(), start_us))
         self._at(start_us + ROUND_TRIP_US, self._list)

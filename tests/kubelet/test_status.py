@@ -6,11 +6,12 @@ import itertools
 import random
 from typing import Any
 
+import attrs
 import pytest
 
 from nodesim.messages import Get, Patch
 from nodesim.objects import Document, decode_document
-from nodesim.profiles import V1_24, V1_36, Profile
+from nodesim.profiles import V1_24, V1_36, Profile, Settings
 from nodesim.units import MILLISECOND, MINUTE, SECOND
 from tests.kubelet.bench import Bench, FakeApi, deleted, pod
 
@@ -226,6 +227,39 @@ def test_a_node_whose_runtime_comes_late_is_posted_by_the_fast_path(skip_quiet: 
     assert [step for _, step in steps] == ["fast-patch", "patch"]
     assert steps[0][0] <= 35 * SECOND + 100 * MILLISECOND
     assert ready_of(bench)["status"] == "True"
+
+
+def give_cidr(bench: Bench) -> None:
+    """The range allocator writes the node's block."""
+    node = bench.api.objects["nodes", "n1"]
+    bench.api.put("nodes", {**node, "spec": {**node["spec"], "podCIDR": "10.0.0.0/24", "podCIDRs": ["10.0.0.0/24"]}})
+
+
+def test_a_block_of_addresses_is_a_change_that_is_posted_once() -> None:
+    """The next tick after the watch showed it posts, though the status is as it was; later ticks do not."""
+    bench = Bench()
+    bench.run(20 * SECOND)
+    give_cidr(bench)
+    bench.run(60 * SECOND)
+    later = [(t, why) for t, why in posts(bench) if t > SECOND]
+    assert [why for _, why in later] == ["changed"]
+    assert 20 * SECOND <= later[0][0] <= 30_500 * MILLISECOND
+
+
+def test_up_to_1_25_a_new_node_waits_for_its_block() -> None:
+    """Where blocks are handed out the fast path is one sync once the block is there; the ticks go on meanwhile."""
+    settings = attrs.evolve(Settings.of(V1_24), allocate_node_cidrs=True, cluster_cidr="10.0.0.0/16")
+    bench = Bench(profile=V1_24, settings=settings)
+    bench.run(5 * SECOND)
+    assert ready_of(bench)["status"] == "False"
+    give_cidr(bench)
+    bench.run(6 * SECOND)
+    assert ready_of(bench)["status"] == "True"
+    assert posts(bench)[-1][0] <= 5_200 * MILLISECOND
+    without = Bench(profile=V1_24, settings=settings)
+    without.run(12 * SECOND)
+    assert [t // SECOND for t, _ in posts(without)] == [0, 10]
+    assert ready_of(without)["status"] == "True"
 
 
 def test_heartbeat_calls_have_a_timeout_and_others_none() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -11,7 +12,8 @@ import trio
 
 from nodesim.apiserver import ApiServer
 from nodesim.client import SERVER, ClientMachine
-from nodesim.machine import Machine, Started
+from nodesim.client.process import Crash, MakeClient, Process, ProcessStep, Start
+from nodesim.machine import Machine, Started, Told
 from nodesim.net import Link, Topology
 from nodesim.profiles import V1_36, Profile, Settings
 from nodesim.scenario.components import COMPONENTS, Making, client_of
@@ -31,6 +33,7 @@ V1_34: Final = attrs.evolve(
 )
 V1_33: Final = attrs.evolve(V1_34, name="v1.33", no_execute_on_observed_condition=True)
 
+CLUSTER_CIDR: Final = "10.244.0.0/16"
 SYNC_US: Final = 10 * MILLISECOND
 """Start of the node controller to its first pass."""
 
@@ -57,7 +60,13 @@ def play(recording: Recording, recorded_names: Names, monkeypatch: pytest.Monkey
     placements = Placements(recording.inputs["placements"], recorded_names)
     _force(placements, monkeypatch)
     profile = profile_of(recording)
-    settings = attrs.evolve(Settings.of(V1_36), kube_api_qps_milli=20_000, kube_api_burst=30)
+    settings = attrs.evolve(
+        Settings.of(V1_36),
+        kube_api_qps_milli=20_000,
+        kube_api_burst=30,
+        allocate_node_cidrs=True,
+        cluster_cidr=recording.inputs["control_plane"].get("cluster_cidr", CLUSTER_CIDR),
+    )
     streams = Streams(0)
     world = World(Topology(Link(MILLISECOND), Link(MILLISECOND)), streams)
     server = ApiServer(settings, profile)
@@ -66,9 +75,7 @@ def play(recording: Recording, recorded_names: Names, monkeypatch: pytest.Monkey
     _move_in(world, SERVER, server, 0)
     for name, program in {observer.ACTOR: watcher, outside.ACTOR: person}.items():
         _move_in(world, name, ClientMachine(name, program, program.watches, streams), 0)
-    for name, program in _control_plane(settings, profile, streams).items():
-        at_us = _started_us(recording, name, settings)
-        _move_in(world, name, client_of(name, program, settings, streams), at_us)
+    _move_in_control_plane(world, recording, settings, profile, streams)
     _kubelets(world, recording, streams)
     _run(world, recording.length_us)
     return Replay(watcher.facts, world.records, person.refused, placements.unfit)
@@ -93,23 +100,39 @@ def _run(world: World, until_us: int) -> None:
     trio.run(main)
 
 
-def _control_plane(settings: Settings, profile: Profile, streams: Streams) -> dict[str, Any]:
+def _move_in_control_plane(
+    world: World, recording: Recording, settings: Settings, profile: Profile, streams: Streams
+) -> None:
     making = Making(settings=settings, profile=profile, streams=streams, skip_quiet=True, start_within_us=0)
-    return {name: make(making) for name, make in COMPONENTS.items()}
+
+    def fresh(name: str) -> MakeClient:
+        return lambda connection, process: client_of(name, COMPONENTS[name](making), settings, streams, connection)
+
+    scheduler, *_ = (start for start in recording.inputs["controller_starts"] if "scheduler_started" in start)
+    managers = [start for start in recording.inputs["controller_starts"] if "controller_manager_started" in start]
+    steps: list[tuple[int, str, ProcessStep]] = []
+    for name in COMPONENTS:
+        lives = [scheduler] if name == "scheduler" else managers
+        _move_in(world, name, Process(name, fresh(name)), _started_us(recording, name, lives[0], settings))
+        for life, after in itertools.pairwise(lives):
+            steps.append((recording.axis.us(life["killed_at"]), name, Crash()))
+            steps.append((_started_us(recording, name, after, settings, again=True), name, Start()))
+    for number, (at_us, name, step) in enumerate(steps, 1):
+        world.schedule(at_us, "scenario", number, name, Told(step))
 
 
-def _started_us(recording: Recording, name: str, settings: Settings) -> int:
-    """When a component's process started; the node controller's passes fall on the recorded phase."""
-    starts = recording.inputs["controller_starts"]
+def _started_us(recording: Recording, name: str, start: Entry, settings: Settings, *, again: bool = False) -> int:
+    """When a component's process started; the node controller's passes fall on the recorded phase.
+
+    In a fresh cluster its first pass saw no nodes, so the first recorded one is its second; not so when it comes again.
+    """
     if name == "scheduler":
-        (at,) = (start["scheduler_started"] for start in starts if "scheduler_started" in start)
-        return recording.axis.us(at)
-    first = starts[0]
+        return recording.axis.us(start["scheduler_started"])
     if name == "node-controller":
-        pass_us = recording.axis.us(first["first_monitor_pass_with_nodes"])
-        return pass_us - settings.node_monitor_period_us - SYNC_US
+        pass_us = recording.axis.us(start["first_monitor_pass_with_nodes"])
+        return pass_us - SYNC_US - (0 if again else settings.node_monitor_period_us)
     keys = {"taint-eviction-controller": "taint_eviction_started", "pod-garbage-collector": "pod_gc_started"}
-    return recording.axis.us(first[keys.get(name, "controller_manager_started")])
+    return recording.axis.us(start[keys.get(name, "controller_manager_started")])
 
 
 def _kubelets(world: World, recording: Recording, streams: Streams) -> None:
