@@ -36,3 +36,7 @@ class Connections:
             return False
         del self.open[client]
         return True
+
+    def newest(self, client: str) -> int:
+        """The highest number of a client's connections so far; 0: it had none."""
+        return self._newest.get(client, 0)

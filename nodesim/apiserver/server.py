@@ -138,6 +138,10 @@ class ApiServer:
             return [Send(frame.source, Accept(), connection=frame.connection)]
         return [Send(frame.source, Reset(), connection=frame.connection)]
 
+    def newest_connection(self, client: str) -> int:
+        """The highest number of a client's connections so far; a new one needs a higher."""
+        return self._connections.newest(client)
+
     def hang_up(self) -> list[tuple[str, int]]:
         """The process ends: all connections are closed, with their watches; (client, connection) of each."""
         open_ = sorted(self._connections.open.items())

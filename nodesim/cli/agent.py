@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ import trio
 from nodesim.cli.ending import terminate_like_interrupt
 from nodesim.errors import ExitCode, single_error
 from nodesim.scenario.agent import Agent
-from nodesim.scenario.spread import open_transport
+from nodesim.scenario.gathering import open_transport
 from nodesim.world import spare_the_collector
 
 
@@ -45,7 +46,8 @@ def agent(
     """
     terminate_like_interrupt()
     say = (lambda _: None) if quiet else _say
-    made = Agent(open_transport(transport, keys=keys, in_turns=True, log=say), connect, name, claims, once, say)
+    opened = partial(open_transport, transport, keys=keys, log=say)
+    made = Agent(lambda in_turns: opened(in_turns=in_turns), connect, name, claims, once, say)
     spare_the_collector()
     try:
         trio.run(_live, made, while_stdin)

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from nodesim.scenario.spread import Spread, open_transport
+from nodesim.scenario.gathering import Spread, open_transport
 
 AGENTS_MAX: Final = 64
 ENDING_S: Final = 5

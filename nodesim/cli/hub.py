@@ -8,8 +8,8 @@ from typing import Any, cast
 import click
 
 from nodesim.cli.ending import terminate_like_interrupt
-from nodesim.cli.playing import ONLY_VIRTUAL, Wishes, load_all, play_one, run_options
-from nodesim.scenario.spread import Spread
+from nodesim.cli.playing import Wishes, check_realtime, load_all, play_one, run_options
+from nodesim.scenario.gathering import Spread
 from nodesim.world import spare_the_collector
 
 
@@ -31,14 +31,13 @@ def hub(
 
     \b
     nodesim hub scenarios/partition-evicts.yaml --listen tcp://127.0.0.1:7400 --virtual
-    nodesim hub big.yaml --listen tcp://10.0.0.1:7400 --keys keys --agents 4 --virtual
+    nodesim hub big.yaml --listen tcp://10.0.0.1:7400 --keys keys --agents 4 --realtime 10
     """
     wishes = Wishes(**cast(dict[str, Any], options))  # click has checked each of them
-    if wishes.realtime is not None:
-        raise click.UsageError(ONLY_VIRTUAL)
-    if not virtual:
-        msg = "say --virtual: the run keeps virtual time, and its trace is that of 'nodesim run'"
+    if virtual == (wishes.realtime is not None):
+        msg = "say one of --virtual (the trace is that of 'nodesim run') and --realtime SPEED"
         raise click.UsageError(msg)
+    check_realtime(wishes)
     scenarios, codes = load_all([file], wishes)
     if codes:
         return codes[0]

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from nodesim.cli.report import row_text
 from nodesim.scenario.runner import Run
-from nodesim.trace.records import TraceRecord
+from nodesim.trace.records import TraceRecord, order
 from nodesim.trace.unfolding import Unfolding
 from nodesim.trace.writer import trace_lines
 
@@ -36,6 +36,8 @@ class Follow:
         self._console = console
         self._records: list[TraceRecord] = []
         self._written: set[str] = set()
+        self._disordered = False
+        """Did records come too late for their place in the file?"""
         self._unfolding = Unfolding()
         self._tell_at = 0.0
         self._news = False
@@ -58,12 +60,20 @@ class Follow:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._take([record for record in self._run.records() if record.id not in self._written])
         if self._file is not None:
+            if self._disordered:
+                self._file.seek(0)
+                self._file.truncate()
+                self._file.writelines(trace_lines(self._run.header, self._run.records()))
             self._file.close()
         if self._console is not None:
             self._print(self._run.now_us, ended=True)
 
     def _take(self, records: Sequence[TraceRecord]) -> None:
+        late = bool(records) and bool(self._records) and order(records[0]) < order(self._records[-1])
         self._records += records
+        if late:  # An agent that was away brings what it did meanwhile.
+            self._disordered = True
+            self._records.sort(key=order)
         self._written.update(record.id for record in records)
         if self._file is not None:
             self._file.writelines(list(trace_lines({}, records))[1:])

@@ -20,18 +20,16 @@ from nodesim.cli.report import print_head, print_report, report_console
 from nodesim.errors import ActorCrash, ActorFailed, ActorStuck, ExitCode
 from nodesim.profiles import PROFILES
 from nodesim.scenario.faults import ScenarioError
+from nodesim.scenario.gathering import Spread
 from nodesim.scenario.load import load_scenario
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.runner import Run
-from nodesim.scenario.spread import Spread
 from nodesim.spec import Scenario
 from nodesim.trace.writer import trace_lines
 from nodesim.units import SECOND
 
 SPEED_MIN, SPEED_MAX = 0.001, 100_000.0
 """Real time is at most slowed down a thousand times; beyond the upper bound no computer keeps up."""
-
-ONLY_VIRTUAL = "agents keep virtual time only, so far: leave --realtime out, or play in one process"
 
 C = TypeVar("C", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ import click
 
 from nodesim.cli.files import scenario_files
 from nodesim.cli.fleet import AGENTS_MAX, fleet
-from nodesim.cli.playing import ONLY_VIRTUAL, Wishes, check_realtime, load_all, play_one, run_options
+from nodesim.cli.playing import Wishes, check_realtime, load_all, play_one, run_options
 from nodesim.errors import WORST_FIRST, ExitCode
 from nodesim.world import spare_the_collector
 
@@ -44,8 +44,6 @@ def run(files: tuple[Path, ...], transport: str | None, agents: int | None, **op
     if agents is not None and transport is None:
         msg = "--agents needs --transport, such as --transport zeromq"
         raise click.UsageError(msg)
-    if transport is not None and wishes.realtime is not None:
-        raise click.UsageError(ONLY_VIRTUAL)
     check_realtime(wishes)
     scenarios, codes = load_all(paths, wishes)
     if not codes:

@@ -42,6 +42,8 @@ class NodeMachine:
     The kubelet that is there when a run begins has come as far in its renewals and reports as if it had been started
     within `start_within_us` before, so that nodes do not go in step; one that is started later begins them then.
     All of it goes by the machine's `clock`.
+    A machine that has run before (`connections` that it opened, at least, and at most so many `processes` and boots) is
+    off until it is told to power on.
     """
 
     __slots__ = (
@@ -71,10 +73,12 @@ class NodeMachine:
         start_within_us: int = 0,
         skip_quiet: bool = True,
         clock: Clock = TRUE_CLOCK,
+        connections: int = 0,
+        processes: int = 0,
     ) -> None:
         self.spec = spec
         self.runtime = Runtime(rules)
-        self.powered = True
+        self.powered = processes == 0
         self._settings = settings
         self._profile = profile
         self._streams = streams
@@ -82,9 +86,8 @@ class NodeMachine:
         self._skip_quiet = skip_quiet
         self._clock = clock
         self._client: ClientMachine | None = None
-        self._connection = 0
-        self._boot = 0
-        self._processes = 0
+        self._connection = connections
+        self._boot = self._processes = processes
 
     def __repr__(self) -> str:
         """Its name and what of it is alive."""

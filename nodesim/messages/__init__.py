@@ -9,6 +9,7 @@ from nodesim.messages.codec import (
     converter,
     decode,
     encode,
+    kind_of,
 )
 from nodesim.messages.kinds import (
     Accept,
@@ -74,4 +75,5 @@ __all__ = [
     "converter",
     "decode",
     "encode",
+    "kind_of",
 ]

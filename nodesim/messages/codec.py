@@ -169,6 +169,14 @@ def decode(frame: bytes) -> Frame:
     return decoder(parts)
 
 
+def kind_of(frame: bytes) -> type | None:
+    """The class of a frame's message, without reading the rest; None: it is no frame of this version."""
+    # A small array has a head of one byte, a longer one of three; version and kind are one byte each.
+    place = 1 if frame[:1] < b"\xa0" else 3
+    head = frame[place : place + 2]
+    return REGISTRY[head[1]] if len(head) == 2 and head[0] == PROTOCOL_VERSION and head[1] < len(REGISTRY) else None
+
+
 def _misfit(frame: bytes) -> FrameError:
     """What is wrong with a frame whose decoder cannot be told."""
     try:

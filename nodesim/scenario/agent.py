@@ -14,6 +14,7 @@ import attrs
 
 from nodesim import __version__
 from nodesim.errors import FrameError, NodesimError, NotRunnable, single_error
+from nodesim.scenario.agent_live import LiveRun
 from nodesim.scenario.cluster import build_nodes
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plain import unpack_scenario
@@ -23,7 +24,15 @@ from nodesim.world import Transport, VirtualClock
 from nodesim.world.driver import Turns, at_home
 from nodesim.world.transport import HUB, End, Joined, Left, Refused
 from nodesim.world.windows import Ear, HubGone, serve_windows
-from nodesim.world.words import Done, Failed, Finished, Join, Setup, encode_word
+from nodesim.world.words import Done, Failed, Finished, Join, Setup, Times, encode_word
+
+
+class _OtherTimes(Exception):
+    """The hub keeps the other kind of time: an end for that is to be opened."""
+
+    def __init__(self, *, realtime: bool) -> None:
+        super().__init__()
+        self.realtime = realtime
 
 
 @attrs.define
@@ -31,7 +40,7 @@ class Agent:
     """An agent's life.
 
     Args:
-        transport: to the hub.
+        transport: makes one to the hub, whose ends take turns (virtual time) or not (real time).
         address: where the hub listens.
         name: of this agent.
         claims: patterns of the nodes that it wants; none: what the hub gives it.
@@ -39,12 +48,14 @@ class Agent:
         say: told in words for people what happens.
     """
 
-    transport: Transport
+    transport: Callable[[bool], Transport]
     address: str
     name: str
     claims: Sequence[str] = ()
     once: bool = False
     say: Callable[[str], None] = lambda _: None
+    _in_turns: bool = True
+    _hub_epoch: int = 0
 
     async def live(self) -> None:
         """Serve runs until cancelled, or one if `once`.
@@ -54,25 +65,42 @@ class Agent:
             NotRunnable: with `once`, the hub is gone before the run is over.
             NodesimError: an actor crashed; the hub was told.
         """
-        async with self.transport.agent(self.address, self.name) as end:
-            ear = Ear(end)
-            self.say(f"{self.name}: looking for the hub at {self.address}")
-            while True:
-                try:
-                    await self._one_run(end, ear)
-                except HubGone as gone:
-                    if self.once:
-                        raise
-                    self.say(f"{self.name}: {gone}; waiting for a new one")
-                else:
-                    if self.once:
-                        return
+        self.say(f"{self.name}: looking for the hub at {self.address}")
+        while True:
+            try:
+                async with self.transport(self._in_turns).agent(self.address, self.name) as end:
+                    await self._runs(end)
+            except _OtherTimes as other:
+                self._in_turns = not other.realtime
+                continue
+            return
+
+    async def _runs(self, end: End) -> None:
+        ear = Ear(end)
+        while True:
+            try:
+                await self._one_run(end, ear)
+            except HubGone as gone:
+                if self.once:
+                    raise
+                self.say(f"{self.name}: {gone}; waiting for a new one")
+            else:
+                if self.once:
+                    return
 
     async def _one_run(self, end: End, ear: Ear) -> None:
         setup = await self._setup(end, ear)
         try:
             scenario, options = self._understood(setup)
-            await self._serve(end, ear, scenario, options, setup.nodes)
+            of_all = f" of its {len(scenario.nodes)} nodes"
+            self.say(f"{self.name}: {scenario.name} with {len(setup.nodes)}{of_all}")
+            if self._in_turns:
+                await self._serve(end, ear, scenario, options, setup.nodes)
+            else:
+                epoch = self._hub_epoch
+                live = LiveRun(self.name, end, ear, epoch, scenario, options, setup, self.claims, self.say)
+                await live.serve()
+            self.say(f"{self.name}: the run is over")
         except BaseExceptionGroup as group:
             wrong = single_error(group)
             self._tell(end, wrong)
@@ -92,7 +120,10 @@ class Agent:
             _, word = await ear.next()
             if isinstance(word, Joined):
                 self.say(f"{self.name}: joined the hub")
-                end.post(HUB, encode_word(Join(__version__, tuple(self.claims))))
+                self._hub_epoch = word.epoch
+                end.post(HUB, encode_word(Join(__version__, tuple(self.claims), realtime=not self._in_turns)))
+            elif isinstance(word, Times):
+                raise _OtherTimes(realtime=word.realtime)
             elif isinstance(word, Left):
                 self.say(f"{self.name}: left the hub: {word.why}")
             elif isinstance(word, Setup):
@@ -109,7 +140,6 @@ class Agent:
             raise NotRunnable(msg) from wrong
 
     async def _serve(self, end: End, ear: Ear, scenario: Scenario, options: RunOptions, nodes: Sequence[str]) -> None:
-        self.say(f"{self.name}: {scenario.name} with {len(nodes)} of its {len(scenario.nodes)} nodes")
         world, draws = build_nodes(scenario, plan_of(scenario), options, nodes)
         turns = Turns(VirtualClock(), in_tasks=False, progress=None)
 
@@ -120,7 +150,6 @@ class Agent:
         async with at_home([world]):
             end.post(HUB, encode_word(Done(await turns.next_us(world))))
             await serve_windows(world, turns.world, turns.next_us, end, counted=counted, with_records=True, ear=ear)
-        self.say(f"{self.name}: the run is over")
 
 
 def _plain_bool(flag: Any) -> bool:

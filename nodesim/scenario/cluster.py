@@ -13,8 +13,8 @@ from nodesim.apiserver.process import ServerProcess
 from nodesim.client import SERVER, ClientMachine
 from nodesim.client.process import MakeClient, Process
 from nodesim.clocks import TRUE_CLOCK
-from nodesim.kubelet import NodeMachine
-from nodesim.machine import Machine, Started
+from nodesim.kubelet import NodeMachine, PowerOff, PowerOn
+from nodesim.machine import Machine, Started, Told
 from nodesim.net import Link, Topology
 from nodesim.profiles import Profile, Settings, switched
 from nodesim.scenario.components import COMPONENTS, Making, client_of, members_of, runs
@@ -89,17 +89,50 @@ def build(
     return Cluster(worlds, server, _least_latency_us(scenario, plan), draws, guests)
 
 
+@attrs.frozen
+class Resumed:
+    """What a machine had done before the process in which it lived was started anew: its next life goes on from here.
+
+    All of them are upper bounds.
+    """
+
+    records: int = 0
+    connections: int = 0
+    processes: int = 0
+
+
 def build_nodes(
-    scenario: Scenario, plan: Plan, options: RunOptions, names: Collection[str]
+    scenario: Scenario,
+    plan: Plan,
+    options: RunOptions,
+    names: Collection[str],
+    resumed: Mapping[str, Resumed] | None = None,
 ) -> tuple[World, list[tuple[str, int, int]]]:
-    """The world of an agent, with some of the scenario's nodes, and the log of its draws."""
+    """The world of an agent, with some of the scenario's nodes, and the log of its draws.
+
+    With `resumed` these are all off, and nothing is planned yet: see `resume`.
+    """
     draws: list[tuple[str, int, int]] = []
     streams = Streams(scenario.seed, draws if options.draw_log else None)
     world = _empty_world(scenario, streams)
     specs = [spec for spec in scenario.nodes if spec.name in names]
-    _add_nodes((world,), scenario, plan, specs, options, streams)
-    _schedule(world, plan)
+    _add_nodes((world,), scenario, plan, specs, options, streams, resumed)
+    if resumed is None:
+        _schedule(world, plan)
     return world, draws
+
+
+def resume(world: World, plan: Plan, now_us: int) -> None:
+    """In the middle of a run: links are as the plan made them, and machines that are not off by plan power on."""
+    world.skip_to(now_us, [change for at_us, change in plan.rules if at_us <= now_us])
+    off = dict.fromkeys(world.homes, False)
+    for telling in plan.tellings:
+        if telling.at_us <= now_us and isinstance(telling.event.step, PowerOff | PowerOn):
+            off[telling.actor] = isinstance(telling.event.step, PowerOff)
+    for name in world.homes:
+        if not off[name]:
+            world.schedule(now_us, name, 0, name, Told(PowerOn()))
+    _schedule(world, plan, now_us)
 
 
 def _empty_world(scenario: Scenario, streams: Streams) -> World:
@@ -108,12 +141,13 @@ def _empty_world(scenario: Scenario, streams: Streams) -> World:
     return World(Topology(*links, stand_apart(scenario)), streams)
 
 
-def _schedule(world: World, plan: Plan) -> None:
-    """What comes from outside to those who live here."""
+def _schedule(world: World, plan: Plan, after_us: int = -1) -> None:
+    """What comes from outside to those who live here, after an instant."""
     for at_us, change in plan.rules:
-        world.schedule_rule(at_us, change)
+        if at_us > after_us:
+            world.schedule_rule(at_us, change)
     for telling in plan.tellings:
-        if telling.actor in world.homes:
+        if telling.actor in world.homes and telling.at_us > after_us:
             world.schedule(telling.at_us, SCENARIO, telling.n, telling.actor, telling.event, telling.cause)
 
 
@@ -154,9 +188,11 @@ def _add_nodes(
     specs: Sequence[NodeSpec],
     options: RunOptions,
     streams: Streams,
+    resumed: Mapping[str, Resumed] | None = None,
 ) -> None:
     settings, profile = settings_of(scenario), profile_of(scenario)
     for place, spec in enumerate(specs):
+        before = (resumed or {}).get(spec.name, Resumed())
         machine = NodeMachine(
             spec,
             scenario.containers,
@@ -166,8 +202,14 @@ def _add_nodes(
             start_within_us=scenario.start_within_us,
             skip_quiet=options.skip_quiet,
             clock=plan.clocks.get(f"node/{spec.name}", TRUE_CLOCK),
+            connections=before.connections,
+            processes=before.processes,
         )
-        _move_in(worlds[place % len(worlds)], f"node/{spec.name}", machine)
+        world = worlds[place % len(worlds)]
+        if resumed is None:
+            _move_in(world, f"node/{spec.name}", machine)
+        else:
+            world.add(f"node/{spec.name}", machine).recorded = before.records
 
 
 def _move_in(world: World, name: str, machine: Machine) -> None:

@@ -103,9 +103,9 @@ class Dealing:
                 raise ValueError(msg)
         self._claims[agent] = found
 
-    def leave(self, agent: str) -> None:
-        """It is gone."""
-        self._claims.pop(agent, None)
+    def leave(self, agent: str) -> bool:
+        """It is gone; had it joined?"""
+        return self._claims.pop(agent, None) is not None
 
     @property
     def ready(self) -> bool:

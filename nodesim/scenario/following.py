@@ -7,6 +7,7 @@ trace's order, each once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
 from typing import TypeAlias
 
 from nodesim.scenario.plan import Plan
@@ -18,10 +19,17 @@ Sink: TypeAlias = Callable[[Sequence[TraceRecord], int], None]
 
 
 class Follower:
-    """Hands out the records of one world and of the plan as they become final."""
+    """Hands out the records of one world, of the plan and of elsewhere as they become final.
 
-    def __init__(self, world: World, plan: Plan, sink: Sink) -> None:
+    What comes `elsewhere` too late for its place is handed out all the same, with what is final then.
+    """
+
+    def __init__(self, world: World, plan: Plan, sink: Sink, elsewhere: list[TraceRecord] | None = None) -> None:
         self._world = world
+        self._elsewhere = elsewhere if elsewhere is not None else []
+        self._taken = 0
+        self._early: list[tuple[tuple[int, str, int], TraceRecord]] = []
+        """A heap of those from elsewhere that are not final yet."""
         self._planned = plan.records
         self._sink = sink
         self._place = 0
@@ -39,4 +47,9 @@ class Follower:
             place += 1
         new += planned[self._planned_place : place]
         self._planned_place = place
+        for record in self._elsewhere[self._taken :]:
+            heappush(self._early, (order(record), record))
+        self._taken = len(self._elsewhere)
+        while self._early and self._early[0][0][0] <= final_us:
+            new.append(heappop(self._early)[1])
         self._sink(sorted(new, key=order), final_us)

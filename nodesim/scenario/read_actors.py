@@ -19,7 +19,7 @@ from nodesim.spec import ActorSpec
 
 ACTOR_KEYS: Final = ("name", "run", "node")
 ACTOR_FORM: Final = f"an actor such as {{name: my-controller, run: {RUN_FORM}}}"
-TAKEN: Final = (SERVER, *COMPONENTS, MANAGER, OPERATOR, SCENARIO, "clock")
+TAKEN: Final = (SERVER, *COMPONENTS, MANAGER, OPERATOR, SCENARIO, "clock", "hub")
 """Names that actors of nodesim have."""
 
 

@@ -21,15 +21,17 @@ from nodesim.ledger import ledger_of
 from nodesim.scenario.actors import find_actors
 from nodesim.scenario.cluster import Cluster, build, settings_of
 from nodesim.scenario.following import Follower, Sink
+from nodesim.scenario.gathering import Spread, open_transport
+from nodesim.scenario.hub_live import LiveHub
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import Plan, plan_of
 from nodesim.scenario.result import RealTime, RunResult
-from nodesim.scenario.spread import Elsewhere, Hub, Spread, open_transport
+from nodesim.scenario.spread import WORST_US, Elsewhere, Hub
 from nodesim.spec import Scenario
 from nodesim.trace.evidence import Evidence
 from nodesim.trace.records import TraceRecord, digest, order
 from nodesim.units import SECOND
-from nodesim.world import Advance, Lag, RealClock, VirtualClock, driving, living
+from nodesim.world import Advance, Lag, Live, RealClock, VirtualClock, World, driving, living
 from nodesim.world.driver import Turns
 
 STARTUP_US = 60 * SECOND
@@ -48,13 +50,12 @@ class Run:
     ) -> None:
         """`actors` are the user's own, beside those that the scenario names; of one name these count.
 
-        With `spread` the nodes live in agents, in virtual time.
+        With `spread` the nodes live in agents.
 
         Raises:
             ActorNotFound: what the scenario names as an actor cannot be imported.
             ValueError, TypeError: an actor has a name that is taken, or is no async function.
         """
-        assert spread is None or options is None or not options.realtime, "agents keep virtual time only"
         scenario, functions = find_actors(scenario, actors or {})
         self.scenario = scenario
         self.options = options or RunOptions()
@@ -112,7 +113,7 @@ class Run:
         """
         try:
             if self.options.realtime:
-                real = RealClock(self.options.realtime)
+                real = RealClock(self.options.realtime, waits=self._spread is not None)
                 trio.run(self._live, real, progress, sink, clock=real)
             else:
                 clock = VirtualClock()
@@ -147,7 +148,7 @@ class Run:
 
     async def _live(self, clock: RealClock, progress: Callable[[int], None] | None, sink: Sink | None) -> None:
         (world,) = self.cluster.worlds
-        follower = Follower(world, self.plan, sink) if sink is not None else None
+        follower = Follower(world, self.plan, sink, self._elsewhere.records) if sink is not None else None
 
         def came(now_us: int) -> None:
             if progress is not None:
@@ -155,10 +156,18 @@ class Run:
             if follower is not None:
                 follower(now_us)
 
-        guests = self.cluster.guests
-        async with living(world, clock, slack_us=self.slack_us, progress=came, guests=guests) as advance:
+        async with self._living(world, clock, came) as advance:
             self._lag = advance.lag
             await advance(self.scenario.duration_us)
+
+    def _living(self, world: World, clock: RealClock, came: Callable[[int], None]) -> AbstractAsyncContextManager[Live]:
+        guests, server = self.cluster.guests, self.cluster.server
+        if self._spread is None:
+            return living(world, clock, slack_us=self.slack_us, progress=came, guests=guests)
+        hub = LiveHub(
+            self.scenario, self.options, self._spread, world, server, self.slack_us, self._elsewhere, final=came
+        )
+        return hub.living(clock, guests)
 
     def result(self) -> RunResult:
         """Judge a finished run by its records."""
@@ -177,6 +186,8 @@ class Run:
             evidence=evidence,
         )
         speed = self.options.realtime
+        races = () if self.cluster.guests is None else tuple(self.cluster.guests.observer.races)
+        worst_us = max(0 if self._lag is None else self._lag.worst_us, self._elsewhere.counts.get(WORST_US, 0))
         return RunResult(
             scenario=scenario,
             header=self.header,
@@ -188,8 +199,8 @@ class Run:
             counts=self._counts(),
             wall_seconds=self._wall,
             startup_wall_seconds=self._startup_wall,
-            realtime=None if self._lag is None else RealTime(speed, self.slack_us, self._lag.worst_us),
-            warnings=() if self.cluster.guests is None else tuple(self.cluster.guests.observer.races),
+            realtime=None if self._lag is None else RealTime(speed, self.slack_us, worst_us),
+            warnings=(*races, *self._elsewhere.warnings),
             draws=(*self.cluster.draws, *self._elsewhere.draws),
         )
 

@@ -144,6 +144,8 @@ def _of_decisions(evidence: Evidence, begun_us: int) -> Iterator[Note]:
             what = f"{fields.get('verb', 'request')} failed"
             why = f"{fields.get('code')} {fields.get('reason')}: {fields.get('message')}"
             yield Note(record.t_us, record.object, what, why, what, _JUDGED)
+        elif kind in ("AgentLeft", "AgentReturned", "AgentRestarted"):
+            yield Note(record.t_us, record.object, sentence(record), "", record.id, FAULT)
         elif kind in ("RunLate", "RunCaughtUp"):
             yield Note(record.t_us, "", sentence(record), "", kind, FAULT)
         elif kind == "StatefulSetWaits" and record.t_us >= begun_us:

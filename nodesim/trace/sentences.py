@@ -164,6 +164,16 @@ def _late(fields: dict[str, Any]) -> str:
     return f"the run is late by {late}, more than its slack of {slack}"
 
 
+def _nodes(fields: dict[str, Any]) -> str:
+    count = len(fields.get("nodes", ()))
+    return f"{count} node{'' if count == 1 else 's'}"
+
+
+def _restarted(fields: dict[str, Any]) -> str:
+    known = instant(int(fields.get("known_us", 0)))
+    return f"started anew, {_nodes(fields)} had no power; what they recorded after {known} is lost"
+
+
 def _queued(fields: dict[str, Any]) -> str:
     zone = f" in zone {fields['zone']}" if fields.get("zone") else ""
     return f"waits{zone} for its taint {fields.get('taint', '')}:NoExecute"
@@ -220,6 +230,10 @@ _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "ComponentStarted": lambda fields: f"started, process {fields.get('process', '')}",
     "ComponentStopped": _ended,
     "StatefulSetWaits": lambda fields: f"waits for {fields.get('pod', '')} ({fields.get('why', '')})",
+    "AgentJoined": lambda fields: f"has {_nodes(fields)}",
+    "AgentLeft": lambda fields: f"gone with {_nodes(fields)} ({fields.get('why', '')})",
+    "AgentReturned": lambda fields: f"back with {_nodes(fields)}",
+    "AgentRestarted": _restarted,
     "RunLate": _late,
     "RunCaughtUp": lambda fields: f"the run is in time again, it was late by up to {instant(int(fields['worst_us']))}",
 }

@@ -5,7 +5,7 @@ Folds the nodes' records (containers, kubelet, power) and what the scenario does
 An **outage** of a node begins when its kubelet can no longer reach the API server or no longer runs, and ends when it
 can and does.  A direction does not pass while it is cut, held, or loses all that is sent; one of them is enough, as a
 connection needs both.  Slow links and those that lose less are no outage.  While the API server is down, no direction
-of any node passes.  Overlapping reasons are one outage.
+of any node passes, and while an agent's link is away, none of its nodes.  Overlapping reasons are one outage.
 Instants count after all their events: what is repaired and broken in the same microsecond was never whole.
 """
 
@@ -32,6 +32,9 @@ _DIRECTIONS: Final = {"both": (FROM, TO), TO: (TO,), FROM: (FROM,)}
 _BARRIERS: Final = {"Cut": "cut", "Healed": "cut", "Held": "hold", "Released": "hold", "LossChanged": "loss"}
 """The scenario's records about links, and what each says something of."""
 _SERVER: Final = "Component/apiserver"
+_AGENT_KIND: Final = "Agent/"
+_AGENTS: Final = ("AgentLeft", "AgentReturned", "AgentRestarted")
+"""The hub's records about the links to its agents, in real time."""
 _TOTAL_PPM: Final = 1_000_000
 
 
@@ -143,6 +146,10 @@ class Truth:
             self._server_down = kind == "ComponentStopped"
             for node in sorted({*self.first_seen_us, *self.nodes}):
                 self._block(node, "server", _DIRECTIONS["both"], record, blocks=self._server_down)
+            return
+        if record.object.startswith(_AGENT_KIND) and kind in _AGENTS:
+            for node in record.fields.get("nodes", ()):
+                self._block(str(node), "agent", _DIRECTIONS["both"], record, blocks=kind == "AgentLeft")
             return
         if not actor.startswith(NODE_ACTOR):
             return

@@ -84,36 +84,65 @@ class VirtualClock(WorldClock):
         return math.inf
 
 
-class RealClock(WorldClock):
-    """Real time, `speed` times as fast; it stands at 0 until the run begins."""
+def checked_speed(speed: float) -> float:
+    """A speed that time can have.
 
-    def __init__(self, speed: float = 1.0) -> None:
-        if not 0 < speed < math.inf:
-            msg = f"not a speed: {speed}"
-            raise ValueError(msg)
-        self.speed = speed
+    Raises:
+        ValueError: it cannot.
+    """
+    if not 0 < speed < math.inf:
+        msg = f"not a speed: {speed}"
+        raise ValueError(msg)
+    return speed
+
+
+BEFORE_S: Final = 1e9
+"""How far before 0 the clock of a run stands that must wait for others: 30 years."""
+
+
+class RealClock(WorldClock):
+    """Real time, `speed` times as fast; it stands at 0 until the run begins.
+
+    With `waits` the run begins when `begin` is called: before, the clock shows negative seconds, which are real ones.
+    """
+
+    def __init__(self, speed: float = 1.0, *, waits: bool = False) -> None:
+        self.speed = checked_speed(speed)
         self._began: float | None = None
+        self._waits = waits
 
     def start_clock(self) -> None:
-        """The run begins now."""
+        """The run begins now, unless it waits."""
+        self._began = time.perf_counter()
+
+    def begin(self) -> None:
+        """What was waited for has come: the run begins now."""
+        self._waits = False
         self._began = time.perf_counter()
 
     def current_time(self) -> float:
         """Seconds of the run since it began."""
-        return 0.0 if self._began is None else (time.perf_counter() - self._began) * self.speed
+        if self._began is None:
+            return 0.0
+        passed = time.perf_counter() - self._began
+        return passed - BEFORE_S if self._waits else passed * self.speed
 
     @property
     def now_us(self) -> int:  # type: ignore[override]  # read-only here: real time is nobody's to set
         """Microseconds of the run since it began."""
         return int(self.current_time() * SECOND)
 
+    def deadline(self, at_us: int) -> float:
+        """The deadline with which trio waits for an instant of the run."""
+        return at_us / SECOND
+
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """Real seconds until then."""
-        return (deadline - self.current_time()) / self.speed
+        return (deadline - self.current_time()) / (1.0 if self._waits else self.speed)
 
     def wall(self, seconds: float) -> float:
         """How many of trio's seconds last `seconds` of real time."""
-        return seconds * self.speed
+        return seconds if self._waits else seconds * self.speed
 
 
 def wall(seconds: float) -> float:

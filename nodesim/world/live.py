@@ -12,17 +12,16 @@ the trace says so (`RunLate`, `RunCaughtUp`).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import attrs
 import trio
 
 from nodesim.errors import NotRunnable
+from nodesim.messages import Frame, Reset
 from nodesim.trace.records import TraceRecord
-from nodesim.units import SECOND
-from nodesim.world.clock import RealClock
 from nodesim.world.guests import Guests
 from nodesim.world.world import Parcel, World
 
@@ -32,6 +31,20 @@ if TYPE_CHECKING:
 
 LIVE_TURNS_AT_ONCE: Final = 500
 """Turns between two looks at the clock: some milliseconds."""
+
+
+class LiveClock(Protocol):
+    """The run's time on this host."""
+
+    @property
+    def now_us(self) -> int:
+        """Microseconds since the run began; never less than before."""
+        ...
+
+    def deadline(self, at_us: int) -> float:
+        """The deadline with which trio waits for an instant of the run."""
+        ...
+
 
 Outlet: TypeAlias = Callable[[Sequence[Parcel]], None]
 """Takes the frames that leave a world, at once; it must not wait."""
@@ -62,7 +75,7 @@ class Live:
     def __init__(
         self,
         world: World,
-        clock: RealClock,
+        clock: LiveClock,
         *,
         slack_us: int,
         outlet: Outlet | None = None,
@@ -80,13 +93,15 @@ class Live:
         self._sleep: trio.CancelScope | None = None
         self._floor_us = 0
         """The earliest instant that a machine may be handed in a turn that is late."""
+        self._arrived = 0
+        """Counts what came from outside, which gives it a place in the queue."""
 
     def post(self, parcels: Sequence[Parcel]) -> None:
         """Frames came from elsewhere.
 
         Each is due at its own `at_us`, on this world's clock, or now if that is past: an `at_us` of 0 means now.
-        `(origin, n)` orders frames that are due together.  A frame for an actor that is not at home here is dropped and
-        counted.
+        Frames that are due together are taken in the order of their origins, and of their coming.  A frame for an actor
+        that is not at home here is dropped and counted.
         """
         now_us = self.instant_us()
         for parcel in parcels:
@@ -94,12 +109,34 @@ class Live:
                 self.world.dropped += 1
                 continue
             at_us = max(parcel.at_us, now_us)
-            self.world.take_in(Parcel(at_us, parcel.origin, parcel.n, parcel.destination, parcel.frame))
+            self._arrived += 1
+            self.world.take_in(Parcel(at_us, parcel.origin, self._arrived, parcel.destination, parcel.frame))
         self.wake()
+
+    def tell(self, actor: str, event: MachineEvent, origin: str) -> None:
+        """Something other than a frame happens to an actor now; `origin` is whoever it comes from."""
+        self._arrived += 1
+        self.world.schedule(self.instant_us(), origin, self._arrived, actor, event)
+        self.wake()
+
+    def part(self, elsewhere: Collection[str]) -> None:
+        """What lies between the actors here and some elsewhere has ended: their connections break, on this side."""
+        for home in self.world.homes.values():
+            for other, channel in home.channels.items():
+                if other in elsewhere and channel.connection:
+                    channel.backlogs.clear()
+                    channel.kept.clear()
+                    self.tell(home.name, Frame(other, 0, 0, channel.connection, Reset(), home.name), other)
 
     def instant_us(self) -> int:
         """The instant of what comes from outside a turn now: after all that has been done."""
         return max(self.clock.now_us, self.world.now_us + 1)
+
+    def final_us(self) -> int:
+        """Up to here (us, inclusive) all is recorded."""
+        head_us = self.world.next_us()
+        now_us = self.clock.now_us
+        return (now_us if head_us is None else min(head_us, now_us)) - 1
 
     def wake(self) -> None:
         """Something was put into the queue."""
@@ -179,7 +216,7 @@ class Live:
         self._outlet(parcels)
 
     async def _sleep_until(self, at_us: int) -> None:
-        with trio.CancelScope(deadline=at_us / SECOND) as self._sleep:
+        with trio.CancelScope(deadline=self.clock.deadline(at_us)) as self._sleep:
             await trio.sleep_forever()
         self._sleep = None
 
@@ -187,7 +224,7 @@ class Live:
 @asynccontextmanager
 async def living(
     world: World,
-    clock: RealClock,
+    clock: LiveClock,
     *,
     slack_us: int,
     outlet: Outlet | None = None,
@@ -199,7 +236,7 @@ async def living(
 
     Args:
         world: the actors that live in this process.
-        clock: trio's clock of this run.
+        clock: the run's time on this host.
         slack_us: how late turns may be (us of the run).
         outlet: takes the frames for actors that live elsewhere, right after the turns that sent them.  A parcel's
             `at_us` is the instant at which the link lets it arrive, on this world's clock.

@@ -56,11 +56,16 @@ class HubGone(NotRunnable):
 
 
 class Ear:
-    """What comes to an end, word by word."""
+    """What comes to an end, word by word.  With `refuse`, who says what cannot be understood is sent away for it."""
 
-    def __init__(self, end: End) -> None:
+    def __init__(self, end: End, *, refuse: bool = False) -> None:
         self._end = end
+        self._refuse = refuse
         self._events: deque[TransportEvent] = deque()
+
+    def again(self, event: TransportEvent) -> None:
+        """Somebody else shall hear this."""
+        self._events.appendleft(event)
 
     async def next(self) -> tuple[str, Word | Joined | Left]:
         """Who, and what.
@@ -68,17 +73,20 @@ class Ear:
         Raises:
             NotRunnable: somebody says what nobody can understand.
         """
-        while not self._events:
-            await self._end.wait()
-            self._events.extend(self._end.fetch())
-        event = self._events.popleft()
-        if not isinstance(event, Received):
-            return event.peer, event
-        try:
-            return event.peer, decode_word(event.payload)
-        except FrameError as wrong:
-            msg = f"{event.peer} says what cannot be understood: {wrong}"
-            raise NotRunnable(msg) from wrong
+        while True:
+            while not self._events:
+                await self._end.wait()
+                self._events.extend(self._end.fetch())
+            event = self._events.popleft()
+            if not isinstance(event, Received):
+                return event.peer, event
+            try:
+                return event.peer, decode_word(event.payload)
+            except FrameError as wrong:
+                msg = f"{event.peer} says what cannot be understood: {wrong}"
+                if not self._refuse:
+                    raise NotRunnable(msg) from wrong
+                self._end.refuse(event.peer, msg)
 
 
 class Windows:

@@ -24,10 +24,14 @@ CHUNK_BYTES: Final = 4 * 1024 * 1024
 
 @value
 class Join:
-    """An agent is here: the version of nodesim it runs, and which nodes it wants (shell patterns; none: any)."""
+    """An agent is here: the version of nodesim it runs, and which nodes it wants (patterns; none: any).
+
+    `realtime`: its end lives in real time, not in turns.
+    """
 
     version: str
     claims: tuple[str, ...]
+    realtime: bool = False
 
 
 @value
@@ -37,6 +41,9 @@ class Setup:
     scenario: bytes
     options: dict[str, Any]
     nodes: tuple[str, ...]
+    resumed: tuple[tuple[str, int, int, int], ...] = ()
+    """In real time, for an agent whose process was started anew: node, and how many records, connections and processes
+    of its machine there were before."""
 
 
 @value
@@ -88,32 +95,103 @@ class Failed:
     text: str
 
 
-Word: TypeAlias = Join | Setup | Grant | Parcels | Records | Done | Finish | Finished | Failed
+# --- real time only -------------------------------------------------------------------------------------------------
+
+
+@value
+class Times:
+    """The hub keeps this kind of time; the agent is to come back with an end that does, too."""
+
+    realtime: bool
+
+
+@value
+class Begin:
+    """The run goes on: this many of its microseconds in one of real time, and how late turns may be (us)."""
+
+    speed: float
+    slack_us: int
+
+
+@value
+class AskTime:
+    """What time is it in the run?  The answer repeats `asked_us`, the asker's own clock."""
+
+    asked_us: int
+
+
+@value
+class Time:
+    """It is `now_us`."""
+
+    asked_us: int
+    now_us: int
+
+
+@value
+class Log:
+    """What an agent recorded: the first of these is the `first` of this process (from 0).
+
+    It will record nothing more at or before `final_us`; `lost` records found no room while the hub was away.
+    """
+
+    first: int
+    final_us: int
+    lost: int
+    records: tuple[TraceRecord, ...]
+
+
+@value
+class Logged:
+    """The hub has this many of the agent's records for good."""
+
+    count: int
+
+
+@value
+class Over:
+    """The run has ended before its time: why."""
+
+    why: str
+
+
+_Always: TypeAlias = Join | Setup | Grant | Parcels | Records | Done | Finish | Finished | Failed
+Word: TypeAlias = _Always | Times | Begin | AskTime | Time | Log | Logged | Over
 
 
 def encode_word(word: Word) -> bytes:
     """The payload of a word."""
-    match word:
-        case Join():
-            parts: list[Any] = [1, word.version, word.claims]
-        case Setup():
-            parts = [2, word.scenario, word.options, word.nodes]
-        case Grant():
-            parts = [3, word.until_us]
-        case Parcels():
-            parts = [4, [(p.at_us, p.origin, p.n, p.destination, p.frame) for p in word.parcels]]
-        case Records():
-            parts = [5, [(r.t_us, r.actor, r.n, r.kind, r.object, r.fields, r.cause) for r in word.records]]
-        case Done():
-            parts = [6, word.next_us]
-        case Finish():
-            parts = [7]
-        case Finished():
-            parts = [8, word.counts, word.draws]
-        case Failed():
-            parts = [9, word.exit_code, word.text]
-    made: bytes = msgpack.packb(parts)
+    number, parts = _WRITERS[type(word)]
+    made: bytes = msgpack.packb((number, *parts(word)))
     return made
+
+
+def _parcels(parcels: Sequence[Parcel]) -> list[tuple[Any, ...]]:
+    return [(p.at_us, p.origin, p.n, p.destination, p.frame) for p in parcels]
+
+
+def _rows(records: Sequence[TraceRecord]) -> list[tuple[Any, ...]]:
+    return [(r.t_us, r.actor, r.n, r.kind, r.object, r.fields, r.cause) for r in records]
+
+
+_WRITERS: Final[dict[type, tuple[int, Callable[[Any], tuple[Any, ...]]]]] = {
+    Join: (1, lambda word: (word.version, word.claims, word.realtime)),
+    Setup: (2, lambda word: (word.scenario, word.options, word.nodes, word.resumed)),
+    Grant: (3, lambda word: (word.until_us,)),
+    Parcels: (4, lambda word: (_parcels(word.parcels),)),
+    Records: (5, lambda word: (_rows(word.records),)),
+    Done: (6, lambda word: (word.next_us,)),
+    Finish: (7, lambda _: ()),
+    Finished: (8, lambda word: (word.counts, word.draws)),
+    Failed: (9, lambda word: (word.exit_code, word.text)),
+    Times: (10, lambda word: (word.realtime,)),
+    Begin: (11, lambda word: (word.speed, word.slack_us)),
+    AskTime: (12, lambda word: (word.asked_us,)),
+    Time: (13, lambda word: (word.asked_us, word.now_us)),
+    Log: (14, lambda word: (word.first, word.final_us, word.lost, _rows(word.records))),
+    Logged: (15, lambda word: (word.count,)),
+    Over: (16, lambda word: (word.why,)),
+}
 
 
 def decode_word(payload: bytes) -> Word:
@@ -159,30 +237,57 @@ def _counts(item: Any) -> dict[str, int]:
 _PARCEL: Final = (int, str, int, str, bytes)
 _RECORD: Final = (int, str, int, str, str, dict, str)
 _DRAW: Final = (str, int, int)
+_RESUMED: Final = (str, int, int, int)
+
+
+def _records(rows: Any) -> tuple[TraceRecord, ...]:
+    return tuple(TraceRecord(*_row(_RECORD, row)) for row in _is(list, rows))
+
+
+def _table(kinds: Sequence[type], rows: Any) -> tuple[Any, ...]:
+    return tuple(tuple(_row(kinds, row)) for row in _is(list, rows))
+
 
 _READERS: Final[dict[int, Callable[..., Word]]] = {
-    1: lambda version, claims: Join(_is(str, version), _all(str, claims)),
-    2: lambda scenario, options, nodes: Setup(_is(bytes, scenario), _is(dict, options), _all(str, nodes)),
+    1: lambda version, claims, realtime=False: Join(_is(str, version), _all(str, claims), _is(bool, realtime)),
+    2: lambda scenario, options, nodes, resumed: Setup(
+        _is(bytes, scenario), _is(dict, options), _all(str, nodes), _table(_RESUMED, resumed)
+    ),
     3: lambda until_us: Grant(_is(int, until_us)),
     4: lambda rows: Parcels(tuple(Parcel(*_row(_PARCEL, row)) for row in _is(list, rows))),
-    5: lambda rows: Records(tuple(TraceRecord(*_row(_RECORD, row)) for row in _is(list, rows))),
+    5: lambda rows: Records(_records(rows)),
     6: lambda next_us: Done(None if next_us is None else _is(int, next_us)),
     7: Finish,
-    8: lambda counts, draws: Finished(_counts(counts), tuple(tuple(_row(_DRAW, row)) for row in _is(list, draws))),
+    8: lambda counts, draws: Finished(_counts(counts), _table(_DRAW, draws)),
     9: lambda code, text: Failed(_is(int, code), _is(str, text)),
+    10: lambda realtime: Times(_is(bool, realtime)),
+    11: lambda speed, slack_us: Begin(_is(float, speed), _is(int, slack_us)),
+    12: lambda asked_us: AskTime(_is(int, asked_us)),
+    13: lambda asked_us, now_us: Time(_is(int, asked_us), _is(int, now_us)),
+    14: lambda first, final_us, lost, rows: Log(_is(int, first), _is(int, final_us), _is(int, lost), _records(rows)),
+    15: lambda count: Logged(_is(int, count)),
+    16: lambda why: Over(_is(str, why)),
 }
+
+
+def parcel_chunks(parcels: Iterable[Parcel]) -> Iterator[tuple[Parcel, ...]]:
+    """Parcels in lists that make words of a bounded size."""
+    return _chunks(parcels, lambda parcel: len(parcel.frame) + 200)
+
+
+def record_chunks(records: Iterable[TraceRecord]) -> Iterator[tuple[TraceRecord, ...]]:
+    """Records in lists that make words of a bounded size."""
+    return _chunks(records, lambda _: 2_000)
 
 
 def parcel_words(parcels: Iterable[Parcel]) -> Iterator[bytes]:
     """Parcels as payloads of a bounded size."""
-    for chunk in _chunks(parcels, lambda parcel: len(parcel.frame) + 200):
-        yield encode_word(Parcels(chunk))
+    return (encode_word(Parcels(chunk)) for chunk in parcel_chunks(parcels))
 
 
 def record_words(records: Iterable[TraceRecord]) -> Iterator[bytes]:
     """Records as payloads of a bounded size."""
-    for chunk in _chunks(records, lambda _: 2_000):
-        yield encode_word(Records(chunk))
+    return (encode_word(Records(chunk)) for chunk in record_chunks(records))
 
 
 def _chunks(items: Iterable[Any], size_of: Callable[[Any], int]) -> Iterator[tuple[Any, ...]]:

@@ -11,7 +11,7 @@ goes to the outbox as a `Parcel`, from where a transport takes it to the world w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from typing import TypeAlias
 
@@ -105,6 +105,16 @@ class World:
         """Change links at an instant, before anything else happens then."""
         self._rules += 1
         self._queue.push((at_us, "", self._rules, self._network, RULE, change, ""))
+
+    def skip_to(self, now_us: int, changes: Iterable[LinkChange]) -> None:
+        """Begin in the middle of a run: this is what has become of the links."""
+        self.now_us = now_us
+        for change in changes:
+            self._carrier.change(change, now_us)
+
+    def is_cut(self, source: str, destination: str) -> bool:
+        """Does nothing pass from one actor to another?"""
+        return bool(self._topology.link(self.host_of(source), self.host_of(destination)).stop)
 
     def take_in(self, parcel: Parcel) -> None:
         """Take a frame from another world."""

@@ -150,9 +150,9 @@ def _alive(pid: int) -> bool:
     [
         (["run", FLAGSHIP, "--agents", "2"], "--agents needs --transport"),
         (["run", FLAGSHIP, "--transport", "pigeon", "--agents", "2"], "no transport named pigeon; installed: memory"),
-        (["hub", FLAGSHIP, "--listen", "tcp://127.0.0.1:0"], "say --virtual"),
-        (["hub", FLAGSHIP, "--listen", "tcp://127.0.0.1:0", "--realtime", "5"], "agents keep virtual time only"),
-        (["run", FLAGSHIP, "--transport", "zeromq", "--realtime", "5"], "agents keep virtual time only"),
+        (["hub", FLAGSHIP, "--listen", "tcp://127.0.0.1:0"], "say one of --virtual"),
+        (["hub", FLAGSHIP, "--listen", "tcp://127.0.0.1:0", "--realtime", "5", "--virtual"], "say one of --virtual"),
+        (["hub", FLAGSHIP, "--listen", "tcp://127.0.0.1:0", "--realtime", "0"], "takes a speed from"),
         (["hub", FLAGSHIP, "--listen", "7400", "--virtual"], "expected tcp://HOST:PORT"),
         (["hub", FLAGSHIP, "--listen", "tcp://0.0.0.0:7400", "--virtual"], "nodesim keys init"),
         (["agent", "--connect", "tcp://10.0.0.1:7400", "--name", "a"], "nodesim keys init"),
