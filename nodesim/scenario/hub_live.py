@@ -52,6 +52,8 @@ from nodesim.world.words import (
 
 ACTOR: Final = "hub"
 """In whose name the trace tells of agents."""
+COUNTDOWN_S: Final = 0.25
+"""Real seconds between the word that all agents are ready and the beginning: they set their clocks meanwhile."""
 LOOK_EVERY_S: Final = 0.05
 """Real seconds between two looks at what has become final."""
 HELD_BACK_S: Final = 10.0
@@ -146,7 +148,7 @@ class LiveHub:
             member = self._members[name] = Member(name, nodes, gathering.epochs[name])
             self._where.update(dict.fromkeys(member.actors, member))
         self._abroad = Abroad(self._end, self._peer_of, int(STALE_S * clock.speed * SECOND))
-        clock.begin()
+        clock.begin(COUNTDOWN_S)
         async with (
             living(
                 self.world,
@@ -160,7 +162,7 @@ class LiveHub:
         ):
             self._abroad.settle(self._live)
             for member in self._members.values():
-                self._record("AgentJoined", member, {})
+                self._record("AgentJoined", member, {}, at_us=0)
             self._tell_all(Begin(clock.speed, self.slack_us))
             nursery.start_soon(self._listen)
             nursery.start_soon(self._look_on)

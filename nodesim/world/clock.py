@@ -103,7 +103,8 @@ BEFORE_S: Final = 1e9
 class RealClock(WorldClock):
     """Real time, `speed` times as fast; it stands at 0 until the run begins.
 
-    With `waits` the run begins when `begin` is called: before, the clock shows negative seconds, which are real ones.
+    With `waits` the run begins some time after `begin` was called: until that call the clock shows real seconds, far
+    below 0.
     """
 
     def __init__(self, speed: float = 1.0, *, waits: bool = False) -> None:
@@ -115,10 +116,10 @@ class RealClock(WorldClock):
         """The run begins now, unless it waits."""
         self._began = time.perf_counter()
 
-    def begin(self) -> None:
-        """What was waited for has come: the run begins now."""
+    def begin(self, after_s: float) -> None:
+        """What was waited for has come: the run begins in so many real seconds."""
         self._waits = False
-        self._began = time.perf_counter()
+        self._began = time.perf_counter() + after_s
 
     def current_time(self) -> float:
         """Seconds of the run since it began."""

@@ -33,7 +33,7 @@ class FarawayClock:
         self._answers: deque[tuple[int, int, int]] = deque(maxlen=ANSWERS_KEPT)
         """(how long it took, this host's clock in the middle of that, the run's time then), all us."""
         self._middle_us = self._run_us = 0
-        self._shown_us = 0
+        self._shown_us = -(1 << 62)
 
     def told(self, asked_us: int, run_us: int, heard_us: int) -> None:
         """The hub says: it was `run_us` at some time between `asked_us` and `heard_us` of this host's clock."""
