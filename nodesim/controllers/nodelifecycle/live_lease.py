@@ -27,7 +27,7 @@ class LiveLeases:
     """node -> renewTime of the lease that was read live."""
 
     def behind(self) -> bool:
-        """Does the cache still lack something that was read live?  A lease that is gone is waited for no more."""
+        """Does the cache still lack what was read live?  A lease that it does not have at all is not waited for."""
         for name, read_us in list(self._awaited.items()):
             cached_us = self.caches.lease_us(name)
             if cached_us is None or cached_us >= read_us:
