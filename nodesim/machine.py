@@ -152,6 +152,14 @@ class LoseUnsent:
 
 
 @value
+class Signal:
+    """Tell another actor of the same process something (a step, as `Told`), in memory: no network lies between."""
+
+    actor: str
+    step: object
+
+
+@value
 class Record:
     """Write a record into the trace.
 
@@ -182,7 +190,7 @@ class Call:
 
 
 ProgramEffect: TypeAlias = Call | SetTimer | CancelTimer | Record
-MachineEffect: TypeAlias = Send | SetTimer | CancelTimer | CancelAllTimers | LoseUnsent | Record
+MachineEffect: TypeAlias = Send | SetTimer | CancelTimer | CancelAllTimers | LoseUnsent | Signal | Record
 
 
 class Program(Protocol):
@@ -220,6 +228,7 @@ __all__ = [
     "Record",
     "Send",
     "SetTimer",
+    "Signal",
     "Started",
     "Synced",
     "TimerFired",

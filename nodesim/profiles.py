@@ -251,6 +251,8 @@ class Settings:
     no_execute_period_us: int = 100 * MILLISECOND
     kube_api_qps_milli: int = 0
     """Calls (thousandths of one per second) that each controller of the controller manager may send; 0: no limit."""
+    leader_elect: bool = False
+    """--leader-elect: there is a second controller manager; else the one needs no lease."""
     kube_api_burst: int = 30
     """How many of them at once."""
     eviction_mode: str = "taint-based"
@@ -290,6 +292,7 @@ SETTING_NAMES: Final = {
     "nodeStatusReportFrequency": "node_status_report_us",
     "nodeLeaseDurationSeconds": "node_lease_duration_seconds",
     "terminatedPodGCThreshold": "terminated_pod_gc_threshold",
+    "leaderElect": "leader_elect",
     "kubeAPIQPS": "kube_api_qps_milli",
     "kubeAPIBurst": "kube_api_burst",
     "eventTTL": "event_ttl_us",

@@ -17,6 +17,9 @@ from nodesim.units import MILLISECOND, MINUTE, SECOND
 REALTIME_SLACK_US: Final = 100 * MILLISECOND
 """In real time things may be late by this much real time, unless the scenario says otherwise."""
 
+STANDBY_SUFFIX: Final = "-2"
+"""What the names of the second controller manager and of its controllers end in."""
+
 Direction: TypeAlias = Literal["both", "to-control-plane", "from-control-plane"]
 CutMode: TypeAlias = Literal["drop", "refuse"]
 StepVerb: TypeAlias = Literal[

@@ -17,7 +17,8 @@ from nodesim.messages import Create, Patch
 from nodesim.objects import encode_document, whole_second
 
 _API_VERSIONS: Final = dict.fromkeys(("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"), "apps/v1") | {
-    "Job": "batch/v1"
+    "Job": "batch/v1",
+    "Lease": "coordination.k8s.io/v1",
 }
 """Of kinds that are not of the core group."""
 

@@ -87,7 +87,7 @@ class _Armed:
 
 
 class Process:
-    """A component's process, dead or alive.  `Started` begins the first one."""
+    """A component's process, dead or alive.  `Started` begins the first one; one that is `led` waits for `Start`."""
 
     __slots__ = (
         "_armed",
@@ -96,6 +96,7 @@ class Process:
         "_heard",
         "_hears_us",
         "_lag_us",
+        "_led",
         "_make",
         "_processes",
         "_silent",
@@ -103,8 +104,9 @@ class Process:
         "name",
     )
 
-    def __init__(self, name: str, make: MakeClient) -> None:
+    def __init__(self, name: str, make: MakeClient, *, led: bool = False) -> None:
         self.name = name
+        self._led = led
         self.client: ClientMachine | None = None
         self._make = make
         self._connection = 0
@@ -127,7 +129,7 @@ class Process:
         if isinstance(event, TimerFired) and type(event.key) is tuple and event.key[0] == TIMER:
             return self._begin(now_us) if event.key == _RESTART else self._hear(event.key[2], now_us)
         if isinstance(event, Started):
-            return self._begin(now_us)
+            return [] if self._led else self._begin(now_us)
         if isinstance(event, Told) and isinstance(event.step, Crash | Start | LagBehind):
             return self._told(event.step, now_us)
         if self.client is None:

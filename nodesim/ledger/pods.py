@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import Final
 
 from nodesim.ledger.stretches import Stretch, length, overlap, union
+from nodesim.spec import STANDBY_SUFFIX
 from nodesim.trace.belief import Incarnation
 from nodesim.trace.evidence import Evidence
 from nodesim.trace.truth import Run
@@ -52,7 +53,7 @@ def eviction_us(evidence: Evidence) -> dict[str, int]:
         if request is None or not node:
             continue
         outage = evidence.truth.latest_outage(node, request.t_us)
-        if outage is None or not (outage.covers(request.t_us) or request.by in _EVICTORS):
+        if outage is None or not (outage.covers(request.t_us) or request.by.removesuffix(STANDBY_SUFFIX) in _EVICTORS):
             continue
         if outage.end_us is not None and outage.end_us <= pod.created_us:
             continue
@@ -74,7 +75,7 @@ def replacement_us(evidence: Evidence) -> dict[str, int]:
             continue
         group = f"{owner}\n{pod.object}" if owner.startswith("StatefulSet/") else owner
         request = pod.deletion_request()
-        if request is not None and request.by != _SURPLUS:
+        if request is not None and request.by.removesuffix(STANDBY_SUFFIX) != _SURPLUS:
             deleted[group].append((request.t_us, pod.object, pod.uid))
         ready_us = _first_ready_us(pod)
         if ready_us is not None:

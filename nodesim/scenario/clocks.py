@@ -10,15 +10,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from nodesim.clocks import TRUE_CLOCK, Clock, Stretch
-from nodesim.scenario.components import members_of
+from nodesim.scenario.components import parts_of
 from nodesim.scenario.turns import Turn
-from nodesim.spec import NodeSpec, Step
+from nodesim.spec import NodeSpec
 
 
 class Clocks:
     """The clocks that are not right, by actor (`node/NAME` or a component), as turns of steps set them."""
 
-    def __init__(self, nodes: Iterable[NodeSpec]) -> None:
+    def __init__(self, nodes: Iterable[NodeSpec], *, elected: bool) -> None:
+        self._elected = elected
         self.by_actor: dict[str, Clock] = {}
         self._before: dict[int, dict[str, Stretch]] = {}
         """Index of a step -> what each clock did before it began."""
@@ -29,11 +30,14 @@ class Clocks:
 
     def turn(self, turn: Turn) -> dict[str, Stretch]:
         """Set the clocks that a turn of a `clock` step means: what each of them does from now on."""
-        actors = _meant(turn.step)
+        step = turn.step
+        actors = tuple(f"node/{node}" for node in step.nodes)
+        if step.component:
+            actors = parts_of(step.component, elected=self._elected)
         if turn.begins:
             held = {actor: self._clock(actor).stretch(turn.at_us) for actor in actors}
             self._before[turn.index] = held
-            made = {actor: _changed(before, turn.step.arguments, turn.at_us) for actor, before in held.items()}
+            made = {actor: _changed(before, step.arguments, turn.at_us) for actor, before in held.items()}
         else:
             before = self._before.pop(turn.index)
             made = {actor: _at(stretch, turn.at_us) for actor, stretch in before.items()}
@@ -43,10 +47,6 @@ class Clocks:
 
     def _clock(self, actor: str) -> Clock:
         return self.by_actor.get(actor, TRUE_CLOCK)
-
-
-def _meant(step: Step) -> tuple[str, ...]:
-    return members_of(step.component) if step.component else tuple(f"node/{node}" for node in step.nodes)
 
 
 def _at(stretch: Stretch, now_us: int) -> Stretch:

@@ -13,16 +13,17 @@ from nodesim.apiserver.process import ServerProcess
 from nodesim.client import SERVER, ClientMachine
 from nodesim.client.process import MakeClient, Process
 from nodesim.clocks import TRUE_CLOCK
+from nodesim.controllers.leaderelection import ManagerProcess
 from nodesim.kubelet import NodeMachine, PowerOff, PowerOn
 from nodesim.machine import Machine, Started, Told
 from nodesim.net import Link, Topology
 from nodesim.profiles import Profile, Settings, switched
-from nodesim.scenario.components import COMPONENTS, Making, client_of, members_of, runs
+from nodesim.scenario.components import COMPONENTS, MANAGERS, Making, client_of, election_of, members_of, runs
 from nodesim.scenario.operator import Operator
 from nodesim.scenario.options import RunOptions
-from nodesim.scenario.plan import OPERATOR, SCENARIO, Plan, stand_apart
+from nodesim.scenario.plan import OPERATOR, SCENARIO, Plan, elects, stand_apart
 from nodesim.scenario.unmodelled import brought_by
-from nodesim.spec import NodeSpec, Scenario
+from nodesim.spec import STANDBY_SUFFIX, NodeSpec, Scenario
 from nodesim.streams import Streams
 from nodesim.units import MILLISECOND
 from nodesim.world import Guests, World
@@ -164,9 +165,13 @@ def _add_control_plane(
     )
 
     def fresh(name: str) -> MakeClient:
+        kind = name.removesuffix(STANDBY_SUFFIX)
+
         def make(connection: int, process: int) -> ClientMachine:
-            clock = plan.clocks.get(name, TRUE_CLOCK)
-            program = COMPONENTS[name](attrs.evolve(making, process=process, clock=clock))
+            # What a second manager starts is never there from before the run's beginning.
+            number = process + (kind != name and name not in MANAGERS)
+            made = attrs.evolve(making, process=number, clock=plan.clocks.get(name, TRUE_CLOCK))
+            program = election_of(name, made) if name in MANAGERS else COMPONENTS[kind](made)
             return client_of(name, program, making.settings, streams, connection)
 
         return make
@@ -175,7 +180,14 @@ def _add_control_plane(
     acted_on = [step.component for step in scenario.steps if step.component and step.verb != "clock"]
     touched = {name for component in acted_on for name in members_of(component)}
     _move_in(world, SERVER, ServerProcess(SERVER, server) if SERVER in touched else server)
-    for name in (each for each in COMPONENTS if runs(each, making.settings)):
+    managed: list[str] = []
+    for manager in MANAGERS if elects(scenario) else ():
+        own = [name for name in members_of(manager) if runs(name, making.settings)]
+        managed += own
+        _move_in(world, manager, ManagerProcess(manager, fresh(manager), own))
+    for name in managed:
+        _move_in(world, name, Process(name, fresh(name), led=True))
+    for name in (each for each in COMPONENTS if runs(each, making.settings) and each not in managed):
         _move_in(world, name, Process(name, fresh(name)) if name in touched else fresh(name)(0, 1))
     operator = Operator(scenario.manifests)
     _move_in(world, OPERATOR, ClientMachine(OPERATOR, operator, operator.watches, streams))

@@ -20,6 +20,7 @@ from nodesim.controllers.deployment import DeploymentController
 from nodesim.controllers.disruptionbudget import DisruptionController
 from nodesim.controllers.endpointslice import EndpointSliceController
 from nodesim.controllers.garbagecollector import GarbageCollector
+from nodesim.controllers.leaderelection import LeaderElection
 from nodesim.controllers.namespaces import NamespaceController
 from nodesim.controllers.nodeipam import NodeIpamController
 from nodesim.controllers.nodelifecycle import NodeLifecycleController
@@ -30,6 +31,7 @@ from nodesim.controllers.tainteviction import TaintEvictionController
 from nodesim.machine import Program
 from nodesim.profiles import Profile, Settings
 from nodesim.scheduler import Scheduler
+from nodesim.spec import STANDBY_SUFFIX
 from nodesim.streams import Streams
 
 NODE_CONTROLLER: Final = "node-controller"
@@ -103,7 +105,16 @@ _TIMES: Final = {garbagecollector.ACTOR: (2, 1), namespaces.ACTOR: (20, 100)}
 """Rate and burst of those whose client may more: cmd/kube-controller-manager/app `newGarbageCollectorController`,
 `newNamespaceController`."""
 
+MANAGER: Final = "kube-controller-manager"
+_MANAGED: Final = tuple(name for name in COMPONENTS if name != "scheduler")
+
+
+STANDBY: Final = MANAGER + STANDBY_SUFFIX
+"""The second one, where there is an election."""
+MANAGERS: Final = (MANAGER, STANDBY)
+
 OPTIONAL: Final[Mapping[str, tuple[str, str]]] = {
+    STANDBY: ("leader_elect", "say settings: {leaderElect: true}"),
     nodeipam.ACTOR: ("allocate_node_cidrs", "say settings: {allocateNodeCIDRs: true, clusterCIDR: 10.244.0.0/16}"),
 }
 """Components that do not run unless a setting asks for them: its attribute, and how one asks."""
@@ -111,7 +122,8 @@ OPTIONAL: Final[Mapping[str, tuple[str, str]]] = {
 
 def runs(component: str, settings: Settings) -> bool:
     """Does a cluster with these settings have this component?"""
-    return component not in OPTIONAL or bool(getattr(settings, OPTIONAL[component][0]))
+    kind = component.removesuffix(STANDBY_SUFFIX)
+    return kind not in OPTIONAL or bool(getattr(settings, OPTIONAL[kind][0]))
 
 
 def asleep(settings: Mapping[str, object]) -> dict[str, str]:
@@ -119,21 +131,37 @@ def asleep(settings: Mapping[str, object]) -> dict[str, str]:
     return {name: hint for name, (option, hint) in OPTIONAL.items() if not settings.get(option)}
 
 
-MANAGER: Final = "kube-controller-manager"
-_MANAGED: Final = tuple(name for name in COMPONENTS if name != "scheduler")
-
-
 def members_of(component: str) -> tuple[str, ...]:
     """The components that die together where one process is meant: all controllers run in one."""
+    if component == STANDBY:
+        return tuple(name + STANDBY_SUFFIX for name in _MANAGED)
     return _MANAGED if component == MANAGER else (component,)
+
+
+def parts_of(component: str, *, elected: bool) -> tuple[str, ...]:
+    """All actors of a process: where managers are elected, they take part by an actor of their own."""
+    members = members_of(component)
+    return (component, *members) if elected and component in MANAGERS else members
+
+
+def told_of(component: str, *, elected: bool) -> tuple[str, ...]:
+    """Whom a step tells that a process ends or begins: elected managers pass it on to their controllers."""
+    return (component,) if elected and component in MANAGERS else members_of(component)
+
+
+def election_of(manager: str, making: Making) -> LeaderElection:
+    """One manager's part in the election."""
+    pauses = making.streams.stream(f"leader-election/{manager}/{making.process}")
+    return LeaderElection(MANAGER, manager, making.process, pauses, making.clock)
 
 
 def client_of(
     component: str, program: WatchingProgram, settings: Settings, streams: Streams, connection: int = 0
 ) -> ClientMachine:
     """A fresh client of a component.  Where there is a limit, each controller has one with the manager's figures."""
-    if component not in _MANAGED or not settings.kube_api_qps_milli:
+    kind = component.removesuffix(STANDBY_SUFFIX)
+    if kind not in _MANAGED or not settings.kube_api_qps_milli:
         return ClientMachine(component, program, program.watches, streams, connection=connection)
-    rate, burst = _TIMES.get(component, (1, 1))
+    rate, burst = _TIMES.get(kind, (1, 1))
     limit = CallLimit(rate * settings.kube_api_qps_milli, burst * settings.kube_api_burst)
     return LimitedClient(component, program, program.watches, streams, limit, connection=connection)

@@ -138,6 +138,7 @@ def _spec(spec: Fields, path: Path, name: str, description: str, faults: FaultLi
     actors: tuple[ActorSpec, ...] = spec.optional("actors", partial(read_actors, cluster=cluster), ())
     settings: dict[str, int | str | bool] = spec.optional("settings", read_settings, {})
     cluster.asleep.update(asleep(settings))
+    cluster.leader_elect = bool(settings.get("leader_elect"))
     reader = StepReader(cluster, manifests, duration_us, network.jitter_us)
     steps: tuple[Step, ...] = spec.optional("steps", reader.read, ())
     return Scenario(

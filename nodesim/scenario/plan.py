@@ -8,6 +8,7 @@ same plan without talking about it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -19,7 +20,7 @@ from nodesim.kubelet import KillKubelet, PowerOff, PowerOn, StartKubelet
 from nodesim.machine import Told
 from nodesim.net import CONTROL_PLANE, PER_MILLION, WAYS, Link, LinkChange, Topology, Way, apart
 from nodesim.scenario.clocks import Clocks
-from nodesim.scenario.components import members_of
+from nodesim.scenario.components import members_of, parts_of, told_of
 from nodesim.scenario.targets import ZONE_LABEL, labels_of
 from nodesim.scenario.turns import Chooser, Turn, turns_of
 from nodesim.scenario.unmodelled import Brought, brought_by
@@ -107,7 +108,8 @@ class _Planning:
         """Index of a step -> what puts the links back when it ends."""
         self._begun: dict[int, str] = {}
         """Index of a step -> the record of its last beginning."""
-        self.clocks = Clocks(scenario.nodes)
+        self._elected = elects(scenario)
+        self.clocks = Clocks(scenario.nodes, elected=self._elected)
         self.rules: list[tuple[int, LinkChange]] = []
         self.tellings: list[Telling] = []
         self.records: list[TraceRecord] = []
@@ -168,7 +170,8 @@ class _Planning:
     def _act_on(self, at_us: int, step: Step, step_id: str) -> None:
         """Tell those whom a step means: components, machines with all that sits on them, or the operator."""
         if step.component:
-            for name in members_of(step.component):
+            told = members_of if step.verb == "lag" else partial(told_of, elected=self._elected)
+            for name in told(step.component):
                 self._tell(at_us, name, Told(_process_step(step)), step_id)
         elif step.verb in _NODE_STEPS:
             for node in step.nodes:
@@ -191,7 +194,7 @@ class _Planning:
         """Cut, hold, and their opposites."""
         arguments = step.arguments
         values = {"cut": arguments["mode"]} if step.verb == "cut" else _SWITCHES[step.verb]
-        meant = members_of(step.component) if step.component else ()
+        meant = parts_of(step.component, elected=self._elected) if step.component else ()
         hosts = tuple(apart(name) for name in meant) or step.nodes
         self._change(at_us, _change_of(hosts, _ways(arguments["direction"]), values))
         about = [f"Component/{name}" for name in meant] or [f"Node/{node}" for node in step.nodes]
@@ -227,10 +230,15 @@ def _change_of(hosts: tuple[str, ...], ways: tuple[Way, ...], values: dict[str, 
     return LinkChange(hosts, ways, **values)
 
 
+def elects(scenario: Scenario) -> bool:
+    """Are there two controller managers, of which one leads?"""
+    return bool(scenario.settings.get("leader_elect"))
+
+
 def stand_apart(scenario: Scenario) -> dict[str, str]:
     """The actors that have links of their own, and where each sits: the users', and components that are cut off."""
     cut = [step.component for step in scenario.steps if step.component and step.verb in _SWITCHES]
-    alone = {name: CONTROL_PLANE for each in cut for name in members_of(each)}
+    alone = {name: CONTROL_PLANE for each in cut for name in parts_of(each, elected=elects(scenario))}
     return {**alone, **{actor.name: actor.node or CONTROL_PLANE for actor in scenario.actors}}
 
 

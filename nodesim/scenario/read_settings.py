@@ -28,6 +28,7 @@ LOWEST_US: Final = {
 RATE_MAX: Final = 1000
 _OWN_READERS: Final[dict[str, Callable[[Cursor], int | str | bool | None]]] = {
     "allocateNodeCIDRs": boolean,
+    "leaderElect": boolean,
     "clusterCIDR": cidrs,
     "serviceCIDR": cidrs,
     **dict.fromkeys(SIZES, partial(integer, low=1, high=128, form="bits of a mask such as 24")),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, cast
 
 from nodesim.client import SERVER
+from nodesim.scenario.components import MANAGER, STANDBY, members_of
 from nodesim.scenario.faults import clip, close_match, suggestion
 from nodesim.scenario.figures import DURATION_FORM, duration
 from nodesim.scenario.flow import one_line
@@ -139,6 +140,9 @@ class StepReader:
             return name
         if name in self._cluster.asleep:
             place.fault(f"{name} does not run here: {self._cluster.asleep[name]}")
+            return None
+        if self._cluster.leader_elect and verb.changes == "process" and name in members_of(MANAGER):
+            place.fault(f"with leaderElect a controller lives and dies with its manager; name {MANAGER} or {STANDBY}")
             return None
         if name in known:
             return name

@@ -66,6 +66,8 @@ class Cluster:
         """Machine -> the line of the template that makes it."""
         self.documents: set[str] = set()
         """Nodes that exist as a manifest only: objects without a machine."""
+        self.leader_elect = False
+        """Two controller managers, of which one leads."""
         self.actors: dict[str, None] = {}
         """The scenario's own actors."""
         self.asleep: dict[str, str] = {}

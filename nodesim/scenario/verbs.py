@@ -16,7 +16,7 @@ from nodesim.apiserver.registry import BY_PLURAL
 from nodesim.client import SERVER
 from nodesim.client.calls import VERBS as CALL_VERBS
 from nodesim.objects import taint_document
-from nodesim.scenario.components import COMPONENTS, MANAGER
+from nodesim.scenario.components import COMPONENTS, MANAGER, MANAGERS, STANDBY
 from nodesim.scenario.faults import clip, suggestion
 from nodesim.scenario.figures import DURATION_FORM, duration, percent_ppm, positive_duration
 from nodesim.scenario.manifests import Manifests
@@ -191,6 +191,7 @@ def _crash(context: Context, found: Fields, arguments: dict[str, Any]) -> bool:
     why = {
         SERVER: "the API server answers calls and makes none",
         MANAGER: "whose call? name one of its controllers",
+        STANDBY: "a manager is not killed at a call of one of its controllers",
     }.get(named)
     if ways and why is not None:
         found.cursor.fault(f"{why}; leave {ways[0]!r} out", found.key_mark(ways[0]))
@@ -275,7 +276,7 @@ _REPLICAS: Final = Argument(
     "replicas", "replicas", partial(integer, low=0, high=REPLICAS_MAX), form="a whole number such as 5"
 )
 
-_CLIENTS: Final = (*COMPONENTS, MANAGER)
+_CLIENTS: Final = (*COMPONENTS, *MANAGERS)
 _ALL: Final = (SERVER, *_CLIENTS)
 _COMPONENT_FORM: Final = "a mapping such as {component: node-controller}"
 

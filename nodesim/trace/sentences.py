@@ -229,6 +229,7 @@ _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "ReplicaSetSized": _set_sized,
     "ComponentStarted": lambda fields: f"started, process {fields.get('process', '')}",
     "ComponentStopped": _ended,
+    "LeaderElected": lambda fields: f"leads, transition {fields.get('transitions', 0)}",
     "StatefulSetWaits": lambda fields: f"waits for {fields.get('pod', '')} ({fields.get('why', '')})",
     "AgentJoined": lambda fields: f"has {_nodes(fields)}",
     "AgentLeft": lambda fields: f"gone with {_nodes(fields)} ({fields.get('why', '')})",

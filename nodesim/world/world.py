@@ -1,8 +1,8 @@
 """In which order does everything happen?
 
 In the order of one queue: `(time, origin, n)`, where the origin is the actor that scheduled the entry and n that
-actor's own count.  No counter is shared between actors and nothing but frames passes between them, so the order is the
-same in one process and in several, and with one node more.
+actor's own count.  No counter is shared between actors and nothing but frames passes between them (and signals, within
+one process of the control plane), so the order is the same in one process and in several, and with one node more.
 
 How it works.  Starts, frames, timers and steps are entries of one queue.  Popping one sets the time and gives its
 actor one turn; the effects of the turn become new entries and records.  A frame to an actor that is not at home here
@@ -25,7 +25,9 @@ from nodesim.machine import (
     Record,
     Send,
     SetTimer,
+    Signal,
     TimerFired,
+    Told,
 )
 from nodesim.messages import ENCODERS, decode
 from nodesim.net import LinkChange, Topology
@@ -237,6 +239,10 @@ class World:
                     told[about] = fresh
             elif type(effect) is CancelAllTimers:
                 home.forget_timers(effect.spare)
+            elif type(effect) is Signal:
+                home.count = count = home.count + 1
+                # Behind everything of this instant, as what is sent over the shortest link.
+                self._push((now_us + 1, home.name, count, self.homes[effect.actor], EVENT, Told(effect.step), cause))
             else:
                 self._carrier.forget(home)
 

@@ -37,7 +37,7 @@ UNSEEN: Final = {
     *("setting-cidr-without-allocate", "expect-pod-cidr"),
     *("actor-taken-name", "actor-twice", "actor-unknown-node", "component-unknown", "component-cut-apiserver"),
     *("component-lag-apiserver", "crash-server-at-call", "crash-for-overlaps"),
-    *("clock-of-an-actor", "clock-for-overlaps"),
+    *("clock-of-an-actor", "clock-for-overlaps", "leader-no-standby", "leader-one-controller", "leader-at-a-call"),
     *("crash-manager-at-call", "crash-for-overlaps-member"),
     *("link-between-nodes", "step-every-never-again", "step-every-too-often", "step-for-longer-than-every"),
     *("step-for-overlaps-percent", "step-for-overlaps", "step-for-past-the-end", "step-times-past-the-end"),
