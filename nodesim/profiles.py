@@ -106,8 +106,8 @@ class Profile:
     statefulset_pod_index_label: bool
     """From 1.28 a StatefulSet's pods carry apps.kubernetes.io/pod-index (gate PodIndexLabel)."""
     statefulset_max_unavailable: bool
-    """From 1.35 a rolling update heeds maxUnavailable and counts all pods that are not available (gate
-    MaxUnavailableStatefulSet, KEP 961)."""
+    """From 1.37 a rolling update heeds maxUnavailable and counts all pods that are not available (gate
+    MaxUnavailableStatefulSet, KEP 961; 1.35 had it on, 1.35.4 and 1.36 off again: kubernetes#137904)."""
     ipam_retries: bool
     """From 1.30 a node for which no block of addresses was left is tried again after a pause that doubles
     (kubernetes#123238); before, at its next change only."""
@@ -201,7 +201,7 @@ V1_36: Final = Profile(
     statefulset_recreates_at_once=False,
     statefulset_parallel_batches=True,
     statefulset_pod_index_label=True,
-    statefulset_max_unavailable=True,
+    statefulset_max_unavailable=False,
     ipam_retries=True,
     kubelet_version="v1.36.3",
 )

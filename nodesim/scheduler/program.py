@@ -81,6 +81,7 @@ class Scheduler:
             WatchSpec("namespaces", namespace_labels),
             WatchSpec("services", service_kin),
             WatchSpec("replicasets", set_kin),
+            WatchSpec("statefulsets", set_kin),
             WatchSpec("poddisruptionbudgets", budget),
         )
         self._filters = filters_of(profile)

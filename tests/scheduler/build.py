@@ -33,8 +33,9 @@ RESOURCES = {
     "Namespace": "namespaces",
     "ReplicaSet": "replicasets",
     "Service": "services",
+    "StatefulSet": "statefulsets",
 }
-OTHER_CACHES = ("namespaces", "services", "replicasets", "poddisruptionbudgets")
+OTHER_CACHES = ("namespaces", "services", "replicasets", "statefulsets", "poddisruptionbudgets")
 """What the scheduler watches besides nodes and pods."""
 
 

@@ -10,7 +10,7 @@ from nodesim.controllers.statefulset import StatefulSetController
 from nodesim.machine import Started
 from nodesim.messages import Create, Delete, Failure, Patch, Update
 from nodesim.objects import Document, decode_document
-from nodesim.profiles import V1_24, V1_36, Profile, Settings
+from nodesim.profiles import V1_24, V1_36, Profile, Settings, switched
 from tests.controllers.workload.bench import Bench, workload
 
 BROKEN = Failure(500, "InternalError", "it is broken")
@@ -279,9 +279,13 @@ def test_on_delete_leaves_the_pods_until_somebody_deletes_them() -> None:
     assert images(cluster) == ["b", "a"]
 
 
-@pytest.mark.parametrize(("profile", "expected"), [(V1_36, 2), (V1_24, 1)], ids=["v1.36", "v1.24"])
+@pytest.mark.parametrize(
+    ("profile", "expected"),
+    [(V1_36, 1), (switched(V1_36.name, {"statefulset_max_unavailable": True}), 2), (V1_24, 1)],
+    ids=["v1.36", "v1.37", "v1.24"],
+)
 def test_an_update_may_take_several_at_once(profile: Profile, expected: int) -> None:
-    """Spec.updateStrategy.rollingUpdate.maxUnavailable, heeded from 1.35 on."""
+    """Spec.updateStrategy.rollingUpdate.maxUnavailable, heeded from 1.37 on."""
     rolling = {"partition": 0, "maxUnavailable": "50%"}
     cluster = running(4, profile, updateStrategy={"type": "RollingUpdate", "rollingUpdate": rolling})
     image(cluster, "b")
