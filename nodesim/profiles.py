@@ -38,6 +38,9 @@ class Profile:
     disruption_target: bool
     """Taint eviction and pod GC set the pod condition DisruptionTarget, and pod GC sets the phase Failed (the gate
     PodDisruptionConditions is on from 1.26)."""
+    unhealthy_pod_eviction_policy: bool
+    """From 1.27 a PodDisruptionBudget may have unhealthyPodEvictionPolicy (gate PDBUnhealthyPodEvictionPolicy); before,
+    it is dropped."""
     out_of_service: bool
     """Pod GC heeds the taint out-of-service (the gate NodeOutOfServiceVolumeDetach is on from 1.26)."""
     terminal_phase_before_delete: bool
@@ -125,6 +128,7 @@ V1_24: Final = Profile(
     eviction_component="taint-controller",
     eviction_frees_key=False,
     disruption_target=False,
+    unhealthy_pod_eviction_policy=False,
     out_of_service=False,
     terminal_phase_before_delete=False,
     status_fast_path=False,
@@ -170,6 +174,7 @@ V1_36: Final = Profile(
     eviction_component="taint-eviction-controller",
     eviction_frees_key=True,
     disruption_target=True,
+    unhealthy_pod_eviction_policy=True,
     out_of_service=True,
     terminal_phase_before_delete=True,
     status_fast_path=True,

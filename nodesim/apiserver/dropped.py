@@ -1,7 +1,7 @@
-"""Which fields of a new pod does this version not know?
+"""Which fields of a new pod, or of a new budget, does this version not know?
 
-A field behind a feature gate that is off is dropped when a pod is created.
-Source: pkg/api/pod/util.go `dropDisabledFields`.
+A field behind a feature gate that is off is dropped when the object is created.
+Sources: pkg/api/pod/util.go `dropDisabledFields`; pkg/registry/policy/poddisruptionbudget/strategy.go.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, Final
 from nodesim.objects import Document
 from nodesim.profiles import Profile
 
+_POLICY: Final = "unhealthyPodEvictionPolicy"
 _AFFINITY_KEYS: Final = ("matchLabelKeys", "mismatchLabelKeys")
 
 
@@ -30,6 +31,14 @@ def without_unknown_fields(pod: Document, profile: Profile) -> Document:
     if not profile.affinity_match_label_keys and spec.get("affinity"):
         made["affinity"] = _stripped(spec["affinity"])
     return {**pod, "spec": made} if made != spec else pod
+
+
+def without_unknown_policy(budget: Document, profile: Profile) -> Document:
+    """A PodDisruptionBudget without the policy that the version drops."""
+    spec = budget.get("spec") or {}
+    if profile.unhealthy_pod_eviction_policy or _POLICY not in spec:
+        return budget
+    return {**budget, "spec": _without(spec, [_POLICY])}
 
 
 def _without(item: dict[str, Any], names: list[str]) -> dict[str, Any]:

@@ -40,8 +40,10 @@ def budgets_of(pod: Document, budgets: Sequence[Document]) -> list[Document]:
     ]
 
 
-def judge_eviction(pod: Document, budgets: Sequence[Document], wall_us: int) -> Evictable | Failure:
-    """Judge the eviction of a pod by the budgets that select it."""
+def judge_eviction(
+    pod: Document, budgets: Sequence[Document], wall_us: int, *, heeds_policy: bool = True
+) -> Evictable | Failure:
+    """Judge the eviction of a pod by the budgets that select it; up to 1.26 no unhealthyPodEvictionPolicy is heeded."""
     if _needs_no_budget(pod) or not budgets:
         return Evictable(None)
     if len(budgets) > 1:
@@ -50,7 +52,7 @@ def judge_eviction(pod: Document, budgets: Sequence[Document], wall_us: int) -> 
     (budget,) = budgets
     status: dict[str, Any] = budget.get("status") or {}
     if not _is_ready(pod):
-        policy = (budget.get("spec") or {}).get("unhealthyPodEvictionPolicy")
+        policy = (budget.get("spec") or {}).get("unhealthyPodEvictionPolicy") if heeds_policy else None
         desired = status.get("desiredHealthy") or 0
         if policy == "AlwaysAllow" or (desired > 0 and (status.get("currentHealthy") or 0) >= desired):
             return Evictable(None)

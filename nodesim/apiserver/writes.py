@@ -22,7 +22,7 @@ from nodesim.apiserver.deletion import (
     is_finished,
     with_propagation,
 )
-from nodesim.apiserver.dropped import without_unknown_fields
+from nodesim.apiserver.dropped import without_unknown_fields, without_unknown_policy
 from nodesim.apiserver.eviction import budgets_of, judge_eviction, with_eviction_condition
 from nodesim.apiserver.patch import PatchError, merge_patch, strategic_merge_patch
 from nodesim.apiserver.priority import second_default, system_classes, with_priority
@@ -223,7 +223,12 @@ class Writes:
             return failures.not_found(resource, request.name)
         pod = stored.document
         held = [each.document for each in self._store.candidates(budgets, request.namespace, {})]
-        verdict = judge_eviction(pod, budgets_of(pod, held), self._wall_us(now_us))
+        verdict = judge_eviction(
+            pod,
+            budgets_of(pod, held),
+            self._wall_us(now_us),
+            heeds_policy=self._profile.unhealthy_pod_eviction_policy,
+        )
         if isinstance(verdict, Failure):
             return verdict
         outcomes: list[Outcome] = []
@@ -290,6 +295,8 @@ class Writes:
 
     def _admitted(self, resource: Resource, document: Document) -> Document | str:
         """A new object as the admission plugins that look at other objects make it, or why they refuse it."""
+        if resource.rules == "PodDisruptionBudget":
+            return without_unknown_policy(document, self._profile)
         if resource.rules not in ("Pod", "PriorityClass"):
             return document
         classes = [stored.document for stored in self._store.objects("priorityclasses").values()]

@@ -116,6 +116,34 @@ def test_while_the_api_server_is_away_every_node_is_out_and_nothing_stops(tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_an_api_server_that_was_away_for_longer_than_the_grace_finds_all_nodes_silent(
+    tmp_path: Path, profile: str
+) -> None:
+    """Recorded with 80 s: all Unknown by the first pass after its return, no NoExecute in it; then they come back.
+
+    The controller's cache is as old as the outage, and all at once is a full disruption, in which nothing is tainted.
+    """
+    result = run(tmp_path, profile, "{at: 2m, stop: {component: apiserver}, for: 80s}")
+    back_us = 200 * SECOND
+    marked = [
+        sight.t_us
+        for n in range(9)
+        for sight in result.evidence.belief.sights(f"Node/w-{n}")
+        if sight.t_us >= back_us and ready_status(sight.state) == "Unknown"
+    ]
+    first_us = min(marked)
+    assert back_us < first_us <= back_us + 6 * SECOND
+    assert sum(t_us < first_us + SECOND for t_us in marked) >= 9
+    granted = [record.t_us for record in result.records if record.kind == "TaintGranted" and record.t_us > back_us]
+    assert all(t_us > first_us + SECOND for t_us in granted)
+    assert not when(result, "EvictionStarted", "Pod/default/p0")
+    for n in range(9):
+        assert ready_status(result.evidence.belief.sights(f"Node/w-{n}")[-1].state) == "True"
+        assert (tainted(result, f"w-{n}") or [(0, False)])[-1][1] is False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", sorted(PROFILES))
 def test_a_lagging_node_controller_decides_on_old_leases(tmp_path: Path, profile: str) -> None:
     """A lag of less than the grace is harmless, one that begins with more hides all renewals for so long."""
     assert silent(run(tmp_path, profile, "{at: 2m, lag: {component: node-controller, by: 20s}}")) == []

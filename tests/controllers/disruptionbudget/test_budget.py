@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
+from nodesim.apiserver.dropped import without_unknown_policy
 from nodesim.apiserver.eviction import Evictable, budgets_of, judge_eviction
 from nodesim.controllers.disruptionbudget.budget import (
     Disrupted,
@@ -19,6 +20,7 @@ from nodesim.controllers.disruptionbudget.budget import (
 from nodesim.controllers.disruptionbudget.views import BudgetView, Scale, budget_view, scale_view
 from nodesim.messages import Failure
 from nodesim.objects import Document, Owner, PodView, pod_view
+from nodesim.profiles import V1_24, V1_36, Profile
 from nodesim.units import MINUTE, SECOND
 
 
@@ -179,6 +181,23 @@ def test_the_eviction_of_a_pod_that_is_not_ready(policy: str | None, healthy: in
     spec = {"unhealthyPodEvictionPolicy": policy} if policy else {}
     verdict = judge_eviction(stored(ready="False"), [document(status, **spec)], 0)
     assert (verdict == Evictable(None)) is free
+
+
+def test_a_version_without_the_policy_does_not_heed_it() -> None:
+    """Up to 1.26 a pod that is not ready costs what others cost, whatever the budget says."""
+    status = {"disruptionsAllowed": 0, "observedGeneration": 1, "desiredHealthy": 2, "currentHealthy": 0}
+    budget = document(status, unhealthyPodEvictionPolicy="AlwaysAllow")
+    verdict = judge_eviction(stored(ready="False"), [budget], 0, heeds_policy=False)
+    assert isinstance(verdict, Failure)
+    assert verdict.code == 429
+
+
+@pytest.mark.parametrize(("profile", "kept"), [(V1_24, False), (V1_36, True)])
+def test_a_version_without_the_policy_drops_it(profile: Profile, kept: bool) -> None:
+    """From a new budget; all else stays."""
+    budget = document(unhealthyPodEvictionPolicy="AlwaysAllow")
+    assert without_unknown_policy(document(), profile) == document()
+    assert without_unknown_policy(budget, profile) == (budget if kept else document())
 
 
 def test_two_budgets_are_an_error() -> None:
