@@ -40,7 +40,7 @@ from nodesim.controllers.deployment.sizes import SHARE, Size, active, new_size, 
 from nodesim.controllers.deployment.views import RECREATE, DeploymentView, PodOfSet
 from nodesim.controllers.replicaset import ReplicaSetView, replica_set_view
 from nodesim.controllers.workload.claims import claim
-from nodesim.controllers.workload.script import Answers, Order, Outcome, Script, ask, why
+from nodesim.controllers.workload.script import Answers, Dated, Order, Outcome, Script, ask, why
 from nodesim.machine import Call, Record
 from nodesim.messages import Create, Delete, Update
 from nodesim.objects import Document, encode_document
@@ -54,7 +54,7 @@ class SyncFailed(Exception):
 
 
 @attrs.define
-class DeploymentSync:
+class DeploymentSync(Dated):
     """One sync; `annotations` and `status` change in it as the controller's own copy of the Deployment does."""
 
     deployment: DeploymentView
@@ -70,11 +70,6 @@ class DeploymentSync:
     sets: list[ReplicaSetView] = attrs.field(factory=list)
     annotations: dict[str, str] = attrs.field(factory=dict)
     status: Document = attrs.field(factory=dict)
-
-    @property
-    def wall_us(self) -> int:
-        """What the controller's clock shows: for dates, and for comparing them."""
-        return self.recorder.clock.wall_us(self.now_us)
 
     def run(self) -> Script:
         """The script; a failed request ends it."""

@@ -28,7 +28,7 @@ from nodesim.controllers.workload.claims import claim
 from nodesim.controllers.workload.expectations import Expectations
 from nodesim.controllers.workload.ownership import pod_from_template
 from nodesim.controllers.workload.pods import ManagedPod
-from nodesim.controllers.workload.script import Answers, Ask, Order, Outcome, Script, ask, why
+from nodesim.controllers.workload.script import Answers, Ask, Dated, Order, Outcome, Script, ask, why
 from nodesim.machine import Answered, Call, Record
 from nodesim.messages import Create, Delete, Get, Update
 from nodesim.objects import Document, encode_document
@@ -38,7 +38,7 @@ BURST_REPLICAS: Final = 500
 
 
 @attrs.define
-class ReplicaSetSync:
+class ReplicaSetSync(Dated):
     """One sync on the pods that are its own or nobody's; `scales`: the expectations were met when it began."""
 
     rs: ReplicaSetView
@@ -48,11 +48,6 @@ class ReplicaSetSync:
     expectations: Expectations
     recorder: EventRecorder
     now_us: int = 0
-
-    @property
-    def wall_us(self) -> int:
-        """What the controller's clock shows: for dates, and for comparing them."""
-        return self.recorder.clock.wall_us(self.now_us)
 
     def run(self) -> Script:
         """Claim, scale, write the status."""

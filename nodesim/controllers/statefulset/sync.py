@@ -38,7 +38,7 @@ from nodesim.controllers.statefulset.views import (
 )
 from nodesim.controllers.workload.claims import claim
 from nodesim.controllers.workload.pods import ManagedPod
-from nodesim.controllers.workload.script import Answers, Ask, Order, Outcome, Script, ask, why
+from nodesim.controllers.workload.script import Answers, Ask, Dated, Order, Outcome, Script, ask, why
 from nodesim.machine import Answered, Call, Record
 from nodesim.messages import Create, Delete, Get, Patch, Request, Update
 from nodesim.objects import Document, encode_document
@@ -55,7 +55,7 @@ Work: TypeAlias = "tuple[str, str, Request] | None"
 
 
 @attrs.define
-class StatefulSetSync:
+class StatefulSetSync(Dated):
     """One sync on the pods and revisions that are its own or nobody's."""
 
     view: StatefulSetView
@@ -74,11 +74,6 @@ class StatefulSetSync:
     made: list[RevisionView] = attrs.field(factory=list)
     """Of which revision each pod is that this sync created."""
     deleted_for_update: int = 0
-
-    @property
-    def wall_us(self) -> int:
-        """What the controller's clock shows: for dates, and for comparing them."""
-        return self.recorder.clock.wall_us(self.now_us)
 
     def run(self) -> Script:
         """Claim, find the revision, do what the pods need, write the status."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Protocol, TypeAlias
 
+from nodesim.client.events import EventRecorder
 from nodesim.machine import Answered, Call, Record
 from nodesim.messages import Request
 from nodesim.values import value
@@ -51,6 +52,20 @@ class Sync(Protocol):
     def run(self) -> Script:
         """The script."""
         ...
+
+
+class Dated:
+    """A sync that writes dates and compares them, by the clock of its controller's recorder."""
+
+    __slots__ = ()
+
+    recorder: EventRecorder
+    now_us: int
+
+    @property
+    def wall_us(self) -> int:
+        """What the clock shows."""
+        return self.recorder.clock.wall_us(self.now_us)
 
 
 def ask(request: Request) -> Generator[Order, Answers, Answered]:
