@@ -267,6 +267,8 @@ class Settings:
     pod_eviction_timeout_from: str = "probe"
     """What the timeout of an Unknown node is counted from: the last sign of life (`probe`), as the code did, or
     Unknown (`unknown`), as the documentation said."""
+    route_reconciliation_us: int = 10 * SECOND
+    """--route-reconciliation-period of the cloud-controller-manager."""
     allocate_node_cidrs: bool = False
     cluster_cidr: str = ""
     """Where pods' addresses come from: one range, or one of each family (`10.244.0.0/16,fd00::/56`)."""
@@ -304,6 +306,7 @@ SETTING_NAMES: Final = {
     "evictionMode": "eviction_mode",
     "podEvictionTimeout": "pod_eviction_timeout_us",
     "podEvictionTimeoutFrom": "pod_eviction_timeout_from",
+    "routeReconciliationPeriod": "route_reconciliation_us",
     "allocateNodeCIDRs": "allocate_node_cidrs",
     "clusterCIDR": "cluster_cidr",
     "serviceCIDR": "service_cidr",

@@ -46,6 +46,11 @@ StepVerb: TypeAlias = Literal[
     "taint",
     "label",
     "scale",
+    "terminate-instance",
+    "stop-instance",
+    "start-instance",
+    "cloud-api-down",
+    "cloud-api-up",
 ]
 Operator: TypeAlias = Literal["<=", ">=", "==", "!=", "<", ">"]
 
@@ -59,6 +64,8 @@ class NodeSpec:
     taints: tuple[dict[str, Any], ...] = ()
     """Taints with which the kubelet registers (--register-with-taints), in document form."""
     capacity: dict[str, str] = attrs.Factory(lambda: {"cpu": "4", "memory": "16Gi", "pods": "110"})
+    external_cloud: bool = False
+    """Its kubelet runs with --cloud-provider=external: the cloud says where it stands and what its address is."""
     clock_offset_us: int = 0
     """How far ahead its wall clock is when the run begins; below 0: behind."""
     clock_drift_ppm: int = 0
@@ -255,6 +262,21 @@ class ActorSpec:
 
 
 @attrs.frozen(kw_only=True)
+class CloudSpec:
+    """The cloud that the machines stand in, and what its controllers do."""
+
+    provider: str = "nodesim"
+    """Its name in providerIDs."""
+    region: str = ""
+    """Of machines whose template has no label for it."""
+    instance_type: str = ""
+    configure_routes: bool = True
+    """--configure-cloud-routes."""
+    route_quota: int | None = None
+    """How many routes the cloud lets one have; None: as many as one likes."""
+
+
+@attrs.frozen(kw_only=True)
 class Scenario:
     """A whole scenario file."""
 
@@ -274,6 +296,8 @@ class Scenario:
     """Attributes of `nodesim.profiles.Settings` -> value."""
     switches: dict[str, bool] = attrs.Factory(dict)
     """Attributes of `nodesim.profiles.Profile` that differ from the profile's -> value."""
+    cloud: CloudSpec | None = None
+    """None: the machines are nobody's."""
     nodes: tuple[NodeSpec, ...] = ()
     manifests: tuple[Document, ...] = ()
     containers: tuple[ContainerRule, ...] = ()

@@ -14,7 +14,7 @@ FLOORS: Final = (
     ("words", {"errors", "units", "clocks", "values", "streams", "profiles", "objects", "messages", "machine", "spec"}),
     (
         "deciding",
-        {"net", "client", "apiserver", "kubelet", "controllers", "scheduler", "trace", "ledger", "expect"},
+        {"net", "client", "apiserver", "kubelet", "controllers", "scheduler", "cloud", "trace", "ledger", "expect"},
     ),
     ("running", {"world", "actors", "scenario"}),
     ("edges", {"cli", "__main__"}),

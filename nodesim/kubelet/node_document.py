@@ -48,6 +48,15 @@ DEFAULT_LABELS: Final = (
 )
 """The labels that are put right on a Node that exists already (`updateDefaultLabels`); no others are."""
 
+CLOUD_LABELS: Final = DEFAULT_LABELS[1:7]
+"""Where a machine stands and what it is: in a cloud the cloud's controllers say it."""
+
+UNINITIALIZED_TAINT: Final = {
+    "key": "node.cloudprovider.kubernetes.io/uninitialized",
+    "value": "true",
+    "effect": "NoSchedule",
+}
+
 OS_ARCH_LABELS: Final = {"kubernetes.io/os": OPERATING_SYSTEM, "kubernetes.io/arch": ARCHITECTURE}
 """Every status update looks whether these are there (`updateNode`)."""
 
@@ -134,7 +143,7 @@ def machine_status(spec: NodeSpec, profile: Profile, boot: int) -> Document:
         "capacity": capacity,
         "allocatable": allocatable_of(capacity),
         "addresses": [
-            {"type": "InternalIP", "address": internal_ip(spec.name)},
+            *([] if spec.external_cloud else [{"type": "InternalIP", "address": internal_ip(spec.name)}]),
             {"type": "Hostname", "address": spec.name},
         ],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": KUBELET_PORT}},
@@ -143,14 +152,17 @@ def machine_status(spec: NodeSpec, profile: Profile, boot: int) -> Document:
 
 
 def initial_node(spec: NodeSpec, status: Document) -> Document:
-    """The Node that a kubelet POSTs; labels of the description overwrite the defaults."""
+    """The Node that a kubelet POSTs; labels of the description overwrite the defaults.
+
+    In a cloud it waits, tainted, for that cloud's controllers to say where it stands and what its address is.
+    """
     labels = {
         "beta.kubernetes.io/arch": ARCHITECTURE,
         "beta.kubernetes.io/os": OPERATING_SYSTEM,
         "kubernetes.io/arch": ARCHITECTURE,
         "kubernetes.io/hostname": spec.name,
         "kubernetes.io/os": OPERATING_SYSTEM,
-        **spec.labels,
+        **{key: label for key, label in spec.labels.items() if not (spec.external_cloud and key in CLOUD_LABELS)},
     }
     document: Document = {
         "apiVersion": "v1",
@@ -159,8 +171,11 @@ def initial_node(spec: NodeSpec, status: Document) -> Document:
         "spec": {},
         "status": status,
     }
-    if spec.taints:
-        document["spec"]["taints"] = [dict(taint) for taint in spec.taints]
+    taints = [dict(taint) for taint in spec.taints]
+    if spec.external_cloud:
+        taints.append(dict(UNINITIALIZED_TAINT))
+    if taints:
+        document["spec"]["taints"] = taints
     return document
 
 

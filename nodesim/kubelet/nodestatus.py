@@ -33,7 +33,8 @@ def draft_status(node: Document, own: Document, truth: NodeTruth, wall_us: int) 
     machine's clock shows.
 
     Resources that others added to capacity or allocatable are kept.  Only what differs goes into the patch, and always
-    the conditions, because their heartbeat times do.
+    the conditions, because their heartbeat times do.  In a cloud `own` has no addresses: those that the Node has are
+    kept (nodestatus/setters.go `NodeAddress`).
     """
     status = node.get("status") or {}
     patched: Document = {}

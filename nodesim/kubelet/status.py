@@ -84,6 +84,7 @@ class StatusKeeper:
         "_spec",
         "_tick_us",
         "_ticks",
+        "_to_post",
         "_tries",
         "cached",
         "truth",
@@ -115,6 +116,7 @@ class StatusKeeper:
         self._ahead_us = ahead_us % settings.node_status_update_us
         self._skip_quiet = skip_quiet and profile.status_from_cache
         self._own = machine_status(spec, profile, boot)
+        self._to_post = {key: part for key, part in self._own.items() if key != "addresses" or not spec.external_cloud}
         self._pod_cidrs = ""
         """What the last sync saw of them."""
         self._reboot_told = False
@@ -332,7 +334,7 @@ class StatusKeeper:
 
     def _draft(self, node: Document, now_us: int) -> StatusDraft:
         self._find_errors(now_us)
-        draft = draft_status(node, self._own, self.truth, self._clock.wall_us(now_us))
+        draft = draft_status(node, self._to_post, self.truth, self._clock.wall_us(now_us))
         return draft if _pod_cidrs(node) in ("", self._pod_cidrs) else attrs.evolve(draft, changed=True)
 
     def _find_errors(self, now_us: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -19,6 +20,7 @@ from nodesim.machine import Machine, Started, Told
 from nodesim.net import Link, Topology
 from nodesim.profiles import Profile, Settings, switched
 from nodesim.scenario.components import COMPONENTS, MANAGERS, Making, client_of, election_of, members_of, runs
+from nodesim.scenario.instances import provider_of
 from nodesim.scenario.operator import Operator
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import OPERATOR, SCENARIO, Plan, elects, stand_apart
@@ -162,6 +164,7 @@ def _add_control_plane(
         skip_quiet=options.skip_quiet,
         start_within_us=scenario.start_within_us,
         more=tuple(kind.resource for kind in brought_by(scenario)),
+        provider=provider_of(scenario, plan.cloud),
     )
 
     def fresh(name: str) -> MakeClient:
@@ -180,14 +183,15 @@ def _add_control_plane(
     acted_on = [step.component for step in scenario.steps if step.component and step.verb != "clock"]
     touched = {name for component in acted_on for name in members_of(component)}
     _move_in(world, SERVER, ServerProcess(SERVER, server) if SERVER in touched else server)
+    here = partial(runs, settings=making.settings, spec=scenario.cloud)
     managed: list[str] = []
     for manager in MANAGERS if elects(scenario) else ():
-        own = [name for name in members_of(manager) if runs(name, making.settings)]
+        own = [name for name in members_of(manager) if here(name)]
         managed += own
         _move_in(world, manager, ManagerProcess(manager, fresh(manager), own))
     for name in managed:
         _move_in(world, name, Process(name, fresh(name), led=True))
-    for name in (each for each in COMPONENTS if runs(each, making.settings) and each not in managed):
+    for name in (each for each in COMPONENTS if here(each) and each not in managed):
         _move_in(world, name, Process(name, fresh(name)) if name in touched else fresh(name)(0, 1))
     operator = Operator(scenario.manifests)
     _move_in(world, OPERATOR, ClientMachine(OPERATOR, operator, operator.watches, streams))

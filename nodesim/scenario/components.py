@@ -7,14 +7,16 @@ memory.  A new component is a new row.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 
+from nodesim import cloud
 from nodesim.apiserver.registry import Resource
 from nodesim.client import ClientMachine, WatchSpec
 from nodesim.client.limit import CallLimit, LimitedClient
 from nodesim.clocks import TRUE_CLOCK, Clock
+from nodesim.cloud import CloudNodeController, CloudNodeLifecycleController, History, Provider, RouteController
 from nodesim.controllers import garbagecollector, namespaces, nodeipam, podgc
 from nodesim.controllers.deployment import DeploymentController
 from nodesim.controllers.disruptionbudget import DisruptionController
@@ -31,7 +33,7 @@ from nodesim.controllers.tainteviction import TaintEvictionController
 from nodesim.machine import Program
 from nodesim.profiles import Profile, Settings
 from nodesim.scheduler import Scheduler
-from nodesim.spec import STANDBY_SUFFIX
+from nodesim.spec import STANDBY_SUFFIX, CloudSpec
 from nodesim.streams import Streams
 
 NODE_CONTROLLER: Final = "node-controller"
@@ -58,6 +60,8 @@ class Making:
     clock: Clock = TRUE_CLOCK
     more: tuple[Resource, ...] = ()
     """Resources that the server has and nothing models."""
+    provider: Provider = attrs.Factory(lambda: Provider((), History()))
+    """The cloud, of which a cluster in none has no use."""
     process: int = 1
 
     def ahead_us(self, actor: str) -> int:
@@ -98,6 +102,17 @@ COMPONENTS: Final[Mapping[str, Callable[[Making], WatchingProgram]]] = {
     "endpointslice-controller": lambda making: EndpointSliceController(
         making.settings, making.profile, clock=making.clock
     ),
+    cloud.NODE: lambda making: CloudNodeController(making.provider, making.streams, clock=making.clock),
+    cloud.LIFECYCLE: lambda making: CloudNodeLifecycleController(
+        making.settings,
+        making.provider,
+        making.streams,
+        ahead_us=making.ahead_us(cloud.LIFECYCLE),
+        clock=making.clock,
+    ),
+    cloud.ROUTES: lambda making: RouteController(
+        making.settings, making.provider, ahead_us=making.ahead_us(cloud.ROUTES), clock=making.clock
+    ),
     "scheduler": lambda making: Scheduler(making.settings, making.profile, making.streams, making.clock),
 }
 
@@ -106,36 +121,48 @@ _TIMES: Final = {garbagecollector.ACTOR: (2, 1), namespaces.ACTOR: (20, 100)}
 `newNamespaceController`."""
 
 MANAGER: Final = "kube-controller-manager"
-_MANAGED: Final = tuple(name for name in COMPONENTS if name != "scheduler")
-
-
 STANDBY: Final = MANAGER + STANDBY_SUFFIX
 """The second one, where there is an election."""
 MANAGERS: Final = (MANAGER, STANDBY)
-
-OPTIONAL: Final[Mapping[str, tuple[str, str]]] = {
-    STANDBY: ("leader_elect", "say settings: {leaderElect: true}"),
-    nodeipam.ACTOR: ("allocate_node_cidrs", "say settings: {allocateNodeCIDRs: true, clusterCIDR: 10.244.0.0/16}"),
+CLOUD_MANAGER: Final = "cloud-controller-manager"
+_OF_CLOUD: Final = (cloud.NODE, cloud.LIFECYCLE, cloud.ROUTES)
+_MANAGED: Final = tuple(name for name in COMPONENTS if name not in ("scheduler", *_OF_CLOUD))
+PROCESSES: Final[Mapping[str, tuple[str, ...]]] = {
+    MANAGER: _MANAGED,
+    STANDBY: tuple(name + STANDBY_SUFFIX for name in _MANAGED),
+    CLOUD_MANAGER: _OF_CLOUD,
 }
-"""Components that do not run unless a setting asks for them: its attribute, and how one asks."""
+"""Several components that are one process in a real cluster."""
+
+_IPAM: Final = "say settings: {allocateNodeCIDRs: true, clusterCIDR: 10.244.0.0/16}"
+_CLOUD: Final = "say cloud: {} beside nodes"
+OPTIONAL: Final[Mapping[str, tuple[Callable[[Settings, CloudSpec | None], bool], str]]] = {
+    STANDBY: (lambda settings, _: settings.leader_elect, "say settings: {leaderElect: true}"),
+    nodeipam.ACTOR: (lambda settings, _: settings.allocate_node_cidrs, _IPAM),
+    **dict.fromkeys((cloud.NODE, cloud.LIFECYCLE, CLOUD_MANAGER), (lambda _, spec: spec is not None, _CLOUD)),
+    cloud.ROUTES: (
+        lambda settings, spec: spec is not None and spec.configure_routes and settings.allocate_node_cidrs,
+        f"{_CLOUD}, without configureCloudRoutes: false, and {_IPAM[4:]}",
+    ),
+}
+"""Components that do not run unless they are asked for: whether they are, and how one asks."""
 
 
-def runs(component: str, settings: Settings) -> bool:
-    """Does a cluster with these settings have this component?"""
+def runs(component: str, settings: Settings, spec: CloudSpec | None) -> bool:
+    """Does a cluster with these settings, in this cloud or none, have this component?"""
     kind = component.removesuffix(STANDBY_SUFFIX)
-    return kind not in OPTIONAL or bool(getattr(settings, OPTIONAL[kind][0]))
+    return kind not in OPTIONAL or OPTIONAL[kind][0](settings, spec)
 
 
-def asleep(settings: Mapping[str, object]) -> dict[str, str]:
-    """The components that do not run with a scenario's settings, and how one asks for them."""
-    return {name: hint for name, (option, hint) in OPTIONAL.items() if not settings.get(option)}
+def asleep(options: Mapping[str, Any], spec: CloudSpec | None) -> dict[str, str]:
+    """The components that do not run with a scenario's options, and how one asks for them."""
+    settings = attrs.evolve(Settings(), **options)
+    return {name: hint for name, (wanted, hint) in OPTIONAL.items() if not wanted(settings, spec)}
 
 
 def members_of(component: str) -> tuple[str, ...]:
-    """The components that die together where one process is meant: all controllers run in one."""
-    if component == STANDBY:
-        return tuple(name + STANDBY_SUFFIX for name in _MANAGED)
-    return _MANAGED if component == MANAGER else (component,)
+    """The components that die together where one process is meant."""
+    return PROCESSES.get(component, (component,))
 
 
 def parts_of(component: str, *, elected: bool) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from nodesim.scenario.manifests import Manifests
 from nodesim.scenario.names import object_name
 from nodesim.scenario.overrides import apply_overrides
 from nodesim.scenario.read_actors import read_actors
+from nodesim.scenario.read_cloud import read_cloud
 from nodesim.scenario.read_expect import read_expect
 from nodesim.scenario.read_nodes import read_nodes
 from nodesim.scenario.read_settings import read_containers, read_network, read_settings, read_switches
@@ -33,7 +34,7 @@ from nodesim.scenario.read_steps import StepReader
 from nodesim.scenario.reading import Cursor, Fields, choice, fields, integer, text
 from nodesim.scenario.targets import Cluster
 from nodesim.scenario.yamltree import MapTree, ScalarTree, parse_documents
-from nodesim.spec import REALTIME_SLACK_US, ActorSpec, NetworkSpec, Scenario, Step
+from nodesim.spec import REALTIME_SLACK_US, ActorSpec, CloudSpec, NetworkSpec, Scenario, Step
 from nodesim.units import HOUR, MILLISECOND, MINUTE, SECOND
 
 API_VERSION: Final = "nodesim.dev/v1alpha1"
@@ -45,7 +46,7 @@ SEED_MAX: Final = (1 << 63) - 1
 TOP_KEYS: Final = ("apiVersion", "kind", "metadata", "spec")
 METADATA_KEYS: Final = ("name", "description")
 SPEC_KEYS: Final = (
-    *("seed", "duration", "profile", "startWithin", "realtimeSlack", "settings", "switches"),
+    *("seed", "duration", "profile", "startWithin", "realtimeSlack", "settings", "switches", "cloud"),
     *("nodes", "manifests", "containers"),
     *("network", "actors", "steps", "expect"),
 )
@@ -137,8 +138,10 @@ def _spec(spec: Fields, path: Path, name: str, description: str, faults: FaultLi
     network = spec.optional("network", partial(read_network, cluster=cluster), NetworkSpec())
     actors: tuple[ActorSpec, ...] = spec.optional("actors", partial(read_actors, cluster=cluster), ())
     settings: dict[str, int | str | bool] = spec.optional("settings", read_settings, {})
-    cluster.asleep.update(asleep(settings))
     cluster.leader_elect = bool(settings.get("leader_elect"))
+    cloud: CloudSpec | None = spec.maybe("cloud", read_cloud)
+    cluster.cloud = "cloud" in spec
+    cluster.asleep.update(asleep(settings, cloud or CloudSpec() if cluster.cloud else None))
     reader = StepReader(cluster, manifests, duration_us, network.jitter_us)
     steps: tuple[Step, ...] = spec.optional("steps", reader.read, ())
     return Scenario(
@@ -155,6 +158,7 @@ def _spec(spec: Fields, path: Path, name: str, description: str, faults: FaultLi
             "realtimeSlack", partial(duration, low_us=MILLISECOND, high_us=MINUTE), REALTIME_SLACK_US
         ),
         settings=settings,
+        cloud=cloud,
         switches=spec.optional("switches", read_switches, {}),
         manifests=documents,
         containers=spec.optional("containers", read_containers, ()),

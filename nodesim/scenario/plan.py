@@ -16,6 +16,7 @@ import attrs
 from nodesim.client.calls import CallPattern
 from nodesim.client.process import Crash, LagBehind, ProcessStep, Start
 from nodesim.clocks import Clock, Stretch
+from nodesim.cloud import RUNNING, STOPPED, TERMINATED, History
 from nodesim.kubelet import KillKubelet, PowerOff, PowerOn, StartKubelet
 from nodesim.machine import Told
 from nodesim.net import CONTROL_PLANE, PER_MILLION, WAYS, Link, LinkChange, Topology, Way, apart
@@ -30,6 +31,14 @@ from nodesim.trace.records import TraceRecord
 SCENARIO: Final = "scenario"
 OPERATOR: Final = "operator"
 
+_OF_INSTANCES: Final = {
+    "terminate-instance": ("power-off", TERMINATED, "InstanceTerminated"),
+    "stop-instance": ("power-off", STOPPED, "InstanceStopped"),
+    "start-instance": ("power-on", RUNNING, "InstanceStarted"),
+}
+"""Verbs that change an instance: what becomes of its machine, what the cloud says of it, and the record."""
+_CLOUD_API: Final = {"cloud-api-down": True, "cloud-api-up": False}
+"""Verbs of the cloud's API: does it fail?"""
 _NODE_STEPS: Final = {
     "kill-kubelet": KillKubelet,
     "start-kubelet": StartKubelet,
@@ -79,6 +88,8 @@ class Plan:
     records: tuple[TraceRecord, ...]
     clocks: dict[str, Clock]
     """The wall clocks that are not right, by actor."""
+    cloud: History
+    """What becomes of the cloud's instances and its API."""
 
 
 def plan_of(scenario: Scenario) -> Plan:
@@ -92,7 +103,7 @@ def plan_of(scenario: Scenario) -> Plan:
     for turn in turns_of(scenario.steps, scenario.seed):
         plan.turn(turn)
     plan.record(scenario.duration_us, "RunEnded", "", {"duration_us": scenario.duration_us})
-    return Plan(tuple(plan.rules), tuple(plan.tellings), tuple(plan.records), plan.clocks.by_actor)
+    return Plan(tuple(plan.rules), tuple(plan.tellings), tuple(plan.records), plan.clocks.by_actor, plan.cloud)
 
 
 class _Planning:
@@ -110,6 +121,7 @@ class _Planning:
         """Index of a step -> the record of its last beginning."""
         self._elected = elects(scenario)
         self.clocks = Clocks(scenario.nodes, elected=self._elected)
+        self.cloud = History()
         self.rules: list[tuple[int, LinkChange]] = []
         self.tellings: list[Telling] = []
         self.records: list[TraceRecord] = []
@@ -161,6 +173,9 @@ class _Planning:
                 self._change(at_us, change)
             if step.verb == "loss":
                 self._tell_loss(at_us, changes, step_id)
+        elif step.verb in _CLOUD_API:
+            self.cloud.failing.append((at_us, _CLOUD_API[step.verb]))
+            self.record(at_us, "CloudApiDown" if _CLOUD_API[step.verb] else "CloudApiUp", "", {}, step_id)
         elif step.verb == "clock":
             for actor, stretch in self.clocks.turn(turn).items():
                 self.tell_clock(at_us, actor, stretch, step_id)
@@ -173,15 +188,27 @@ class _Planning:
             told = members_of if step.verb == "lag" else partial(told_of, elected=self._elected)
             for name in told(step.component):
                 self._tell(at_us, name, Told(_process_step(step)), step_id)
-        elif step.verb in _NODE_STEPS:
+        elif step.verb in _NODE_STEPS or step.verb in _OF_INSTANCES:
             for node in step.nodes:
-                self._tell(at_us, f"node/{node}", Told(_NODE_STEPS[step.verb]()), step_id)
-                if step.verb in _WITH_THE_MACHINE:
-                    for actor, sits_on in self._sits_on.items():
-                        if sits_on == node:
-                            self._tell(at_us, actor, Told(_WITH_THE_MACHINE[step.verb]), step_id)
+                self._act_on_machine(at_us, node, step.verb, step_id)
         else:
             self._tell(at_us, OPERATOR, Told(step), step_id)
+
+    def _act_on_machine(self, at_us: int, node: str, verb: str, step_id: str) -> None:
+        """Power and kubelet of one machine; one whose instance is terminated is no more."""
+        if self.cloud.state(node, at_us) == TERMINATED:
+            return
+        if verb in _OF_INSTANCES:
+            verb, state, kind = _OF_INSTANCES[verb]
+            if state == self.cloud.state(node, at_us):
+                return
+            self.cloud.states.setdefault(node, []).append((at_us, state))
+            self.record(at_us, kind, f"Node/{node}", {}, step_id)
+        self._tell(at_us, f"node/{node}", Told(_NODE_STEPS[verb]()), step_id)
+        if verb in _WITH_THE_MACHINE:
+            for actor, sits_on in self._sits_on.items():
+                if sits_on == node:
+                    self._tell(at_us, actor, Told(_WITH_THE_MACHINE[verb]), step_id)
 
     def _tell(self, at_us: int, actor: str, event: Told, cause: str) -> None:
         self.tellings.append(Telling(at_us, len(self.tellings) + 1, actor, event, cause))

@@ -9,7 +9,7 @@ from typing import Final
 
 from nodesim.actors.load import RUN_FORM, split_run
 from nodesim.client import SERVER
-from nodesim.scenario.components import COMPONENTS, MANAGER
+from nodesim.scenario.components import COMPONENTS, PROCESSES
 from nodesim.scenario.faults import clip
 from nodesim.scenario.names import object_name
 from nodesim.scenario.plan import OPERATOR, SCENARIO
@@ -19,7 +19,7 @@ from nodesim.spec import ActorSpec
 
 ACTOR_KEYS: Final = ("name", "run", "node")
 ACTOR_FORM: Final = f"an actor such as {{name: my-controller, run: {RUN_FORM}}}"
-TAKEN: Final = (SERVER, *COMPONENTS, MANAGER, OPERATOR, SCENARIO, "clock", "hub")
+TAKEN: Final = (SERVER, *COMPONENTS, *PROCESSES, OPERATOR, SCENARIO, "clock", "hub")
 """Names that actors of nodesim have."""
 
 

@@ -22,6 +22,7 @@ PERIOD_MIN_US: Final = 100 * MILLISECOND
 LOWEST_US: Final = {
     "nodeMonitorPeriod": PERIOD_MIN_US,
     "nodeStatusUpdateFrequency": PERIOD_MIN_US,
+    "routeReconciliationPeriod": PERIOD_MIN_US,
     "eventTTL": SECOND,
 }
 """The least that these durations may be; the others must be above 0."""

@@ -57,6 +57,8 @@ class StepReader:
         if word is None:
             return None
         verb, body = VERBS[word], found.get(word)
+        if verb.cloud and not self._cluster.cloud:
+            found.cursor.fault(f"{word!r} is about a cloud: say cloud: {{}} beside nodes", found.key_mark(word))
         assert body is not None
         inner = self._mapping(body, verb)
         if inner is None:

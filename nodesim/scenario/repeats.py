@@ -135,7 +135,7 @@ def _meant(step: Step) -> tuple[str, ...]:
     """The nodes, or the component, as a fault names it."""
     if step.component:
         return tuple(f"component {name}" for name in members_of(step.component))
-    return step.nodes
+    return step.nodes or (("the cloud's API",) if step.verb.startswith("cloud-api") else ())
 
 
 def _sweep(
@@ -150,7 +150,7 @@ def _sweep(
         if start_us < until_us and (holder, place) not in told:
             told[holder, place] = None
             cursor, other = steps[place][0], steps[holder][0].tree.mark
-            who = node if steps[place][1].component else f"node {node}"
+            who = f"node {node}" if steps[place][1].nodes else node
             begun = format_duration(until_us - steps[holder][1].for_us)
             cursor.fault(
                 f"at {format_duration(start_us)} it changes what the step at line {other.line} holds for {who}"

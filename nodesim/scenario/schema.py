@@ -26,6 +26,7 @@ from nodesim.scenario.manifest_kinds import KIND_WORD, KINDS, VERSION_WORD
 from nodesim.scenario.manifests import SCENARIO_GROUP
 from nodesim.scenario.names import EFFECTS
 from nodesim.scenario.read_clocks import CLOCK_KEYS, STEP_KEYS, read_drift
+from nodesim.scenario.read_cloud import CLOUD_KEYS, CLOUD_READERS
 from nodesim.scenario.read_expect import EXPECT_KEYS, WHEN
 from nodesim.scenario.read_nodes import NODE_KEYS, NODES_MAX, TAINT_KEYS
 from nodesim.scenario.read_settings import (
@@ -117,6 +118,7 @@ def _spec_forms() -> dict[str, Form]:
         "startWithin": DURATION_TEXT,
         "realtimeSlack": POSITIVE_DURATION,
         "settings": _settings(),
+        "cloud": mapping(CLOUD_KEYS, {key: form_of(read) for key, (_, read) in CLOUD_READERS.items()}),
         "switches": mapping(SWITCH_NAMES, dict.fromkeys(SWITCH_NAMES, form_of(boolean))),
         "nodes": listed(_node()),
         "manifests": listed(_manifest()),

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from nodesim.errors import NodesimError
-from nodesim.scenario import figures, names, read_cidrs, verbs
+from nodesim.scenario import figures, names, read_cidrs, read_cloud, verbs
 from nodesim.scenario.reading import boolean, choice, integer, text
 from nodesim.units import DURATION, QUANTITY
 
@@ -128,6 +128,8 @@ _FORMS: Final[dict[Callable[..., Any], Form]] = {
     names.labels: LABELS,
     names.taint: TAINT,
     verbs.read_taint: TAINT,
+    read_cloud.provider: pattern(read_cloud.PROVIDER),
+    read_cloud.label_value: pattern(read_cloud.LABEL_VALUE),
     read_cidrs.cidr: FILLED,
     read_cidrs.cidrs: FILLED,
 }

@@ -70,6 +70,8 @@ class Cluster:
         """Two controller managers, of which one leads."""
         self.actors: dict[str, None] = {}
         """The scenario's own actors."""
+        self.cloud = False
+        """Do the machines stand in a cloud?"""
         self.asleep: dict[str, str] = {}
         """Components that this scenario does not have, and why."""
         self.uncertain: list[str] = []
@@ -93,6 +95,7 @@ class Cluster:
                 labels=dict(group.labels),
                 taints=tuple(dict(taint) for taint in group.taints),
                 capacity=dict(group.capacity),
+                external_cloud=self.cloud,
                 clock_offset_us=group.clock_offset_us,
                 clock_drift_ppm=group.clock_drift_ppm,
             )

@@ -16,7 +16,7 @@ from nodesim.apiserver.registry import BY_PLURAL
 from nodesim.client import SERVER
 from nodesim.client.calls import VERBS as CALL_VERBS
 from nodesim.objects import taint_document
-from nodesim.scenario.components import COMPONENTS, MANAGER, MANAGERS, STANDBY
+from nodesim.scenario.components import COMPONENTS, PROCESSES, STANDBY
 from nodesim.scenario.faults import clip, suggestion
 from nodesim.scenario.figures import DURATION_FORM, duration, percent_ppm, positive_duration
 from nodesim.scenario.manifests import Manifests
@@ -101,6 +101,8 @@ class Verb:
     """The built-in components that it may name, beside the scenario's own actors; empty: it names none."""
     objects: tuple[str, ...] = ()
     """The kinds that `object` verbs may name."""
+    cloud: bool = False
+    """It is about a cloud, so the scenario must have one."""
     form: str = "a mapping such as {nodes: [worker-1]}"
 
     @property
@@ -190,7 +192,7 @@ def _crash(context: Context, found: Fields, arguments: dict[str, Any]) -> bool:
     named = _component_word(found)
     why = {
         SERVER: "the API server answers calls and makes none",
-        MANAGER: "whose call? name one of its controllers",
+        **dict.fromkeys(PROCESSES, "whose call? name one of its controllers"),
         STANDBY: "a manager is not killed at a call of one of its controllers",
     }.get(named)
     if ways and why is not None:
@@ -276,7 +278,7 @@ _REPLICAS: Final = Argument(
     "replicas", "replicas", partial(integer, low=0, high=REPLICAS_MAX), form="a whole number such as 5"
 )
 
-_CLIENTS: Final = (*COMPONENTS, *MANAGERS)
+_CLIENTS: Final = (*COMPONENTS, *PROCESSES)
 _ALL: Final = (SERVER, *_CLIENTS)
 _COMPONENT_FORM: Final = "a mapping such as {component: node-controller}"
 
@@ -292,6 +294,11 @@ VERBS: Final[Mapping[str, Verb]] = {
     "start-kubelet": Verb(changes="machine", opposite="kill-kubelet"),
     "power-off": Verb(changes="machine", opposite="power-on"),
     "power-on": Verb(changes="machine", opposite="power-off"),
+    "terminate-instance": Verb(changes="machine", cloud=True),
+    "stop-instance": Verb(changes="machine", opposite="start-instance", cloud=True),
+    "start-instance": Verb(changes="machine", opposite="stop-instance", cloud=True),
+    "cloud-api-down": Verb(whom="", changes="cloud-api", opposite="cloud-api-up", cloud=True, form="{}"),
+    "cloud-api-up": Verb(whom="", changes="cloud-api", opposite="cloud-api-down", cloud=True, form="{}"),
     "crash": Verb(
         whom="component",
         arguments=(Argument("restartAfter", "restart_after_us", positive_duration, None),),
@@ -343,7 +350,7 @@ VERBS: Final[Mapping[str, Verb]] = {
 VERBS_LATER: Final = (
     *("pause", "resume", "runtime-down", "runtime-up", "proxy-down", "proxy-up"),
     *("route-missing", "route-restored", "memory-pressure", "disk-pressure", "pid-pressure", "stray"),
-    *("terminate-instance", "stop-instance", "start-instance", "drain", "evict"),
+    *("drain", "evict"),
 )
 """Verbs of the format that this version does not have."""
 

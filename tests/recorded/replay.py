@@ -16,7 +16,7 @@ from nodesim.client.process import Crash, MakeClient, Process, ProcessStep, Star
 from nodesim.machine import Machine, Started, Told
 from nodesim.net import Link, Topology
 from nodesim.profiles import V1_36, Profile, Settings
-from nodesim.scenario.components import COMPONENTS, Making, client_of
+from nodesim.scenario.components import COMPONENTS, Making, client_of, runs
 from nodesim.scheduler.search import Choice, choose
 from nodesim.streams import Streams
 from nodesim.trace.records import TraceRecord
@@ -111,7 +111,7 @@ def _move_in_control_plane(
     scheduler, *_ = (start for start in recording.inputs["controller_starts"] if "scheduler_started" in start)
     managers = [start for start in recording.inputs["controller_starts"] if "controller_manager_started" in start]
     steps: list[tuple[int, str, ProcessStep]] = []
-    for name in COMPONENTS:
+    for name in (each for each in COMPONENTS if runs(each, settings, None)):
         lives = [scheduler] if name == "scheduler" else managers
         _move_in(world, name, Process(name, fresh(name)), _started_us(recording, name, lives[0], settings))
         for life, after in itertools.pairwise(lives):

@@ -35,6 +35,8 @@ UNSEEN: Final = {
     *("setting-cidr-missing", "setting-cidr-not-a-network", "setting-cidr-one-family-twice", "component-asleep"),
     *("setting-cidr-block-too-large", "setting-cidr-too-many-blocks", "setting-cidr-one-size-for-two"),
     *("setting-cidr-without-allocate", "expect-pod-cidr"),
+    *("cloud-missing", "cloud-api-overlaps", "cloud-instance-overlaps", "cloud-component-asleep"),
+    *("cloud-routes-asleep", "cloud-manager-at-call"),
     *("actor-taken-name", "actor-twice", "actor-unknown-node", "component-unknown", "component-cut-apiserver"),
     *("component-lag-apiserver", "crash-server-at-call", "crash-for-overlaps"),
     *("clock-of-an-actor", "clock-for-overlaps", "leader-no-standby", "leader-one-controller", "leader-at-a-call"),
@@ -65,6 +67,7 @@ RICH: Final[dict[str, Any]] = {
         "startWithin": "5s",
         "settings": {"nodeMonitorGracePeriod": "50s", "nodeEvictionRate": 0.1, "nodeLeaseDurationSeconds": 40},
         "switches": {"liveLeaseCheck": True},
+        "cloud": {"provider": "aws", "region": "eu-1", "configureCloudRoutes": False, "routeQuota": 3},
         "nodes": [
             {
                 "name": "worker",
@@ -90,6 +93,8 @@ RICH: Final[dict[str, Any]] = {
             {"at": "1m", "crash": {"component": "mine", "beforeCall": {"verb": "update", "resource": "pods/status"}}},
             {"at": "1m", "crash": {"component": "other", "afterCalls": 3, "restartAfter": "1s"}},
             {"at": "1m", "stop": {"component": "apiserver"}, "for": "10s"},
+            {"at": "1m", "stop-instance": {"nodes": ["worker-1"]}, "for": "10s"},
+            {"at": "1m", "cloud-api-down": {}, "for": "10s"},
             {"at": "1m", "lag": {"component": "scheduler", "by": "10s"}},
             {"at": "1m", "cut": {"component": "mine"}},
             {"at": "1m", "cut": {"nodes": ["db"], "direction": "both", "mode": "drop"}},

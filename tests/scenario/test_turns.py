@@ -18,6 +18,7 @@ kind: Scenario
 metadata: {name: turns}
 spec:
   duration: 10m
+  cloud: {}
   nodes: [{name: worker, count: 10, labels: {topology.kubernetes.io/zone: a}}, {name: db}]
 """
 NAMES = tuple(f"n{number}" for number in range(1000))
@@ -53,8 +54,11 @@ UNDONE: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("latency: {nodes: [db], latency: 1s}", "latency", {**BOTH, "latency_us": SECOND, "jitter_us": 0}),
     ("loss: {nodes: [db], loss: 1%}", "loss", {**BOTH, "loss_ppm": 10_000}),
     ("duplicate: {nodes: [db], duplicate: 1%}", "duplicate", {**BOTH, "duplicate_ppm": 10_000}),
+    ("stop-instance: {nodes: [db]}", "start-instance", {}),
+    ("start-instance: {nodes: [db]}", "stop-instance", {}),
     ("clock: {nodes: [db], step: -1s}", "clock", {"offset_us": None, "step_us": -SECOND, "drift_ppm": None}),
 )
+OF_NOBODY: tuple[tuple[str, str], ...] = (("cloud-api-down", "cloud-api-up"), ("cloud-api-up", "cloud-api-down"))
 OF_COMPONENTS: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("cut: {component: scheduler}", "heal", BOTH),
     ("crash: {component: scheduler, afterCalls: 3}", "start", {}),
@@ -92,10 +96,18 @@ def test_a_step_on_a_component_is_undone_by_its_opposite(
     assert last.step.component == first.step.component != ""
 
 
+@pytest.mark.parametrize(("verb", "opposite"), OF_NOBODY)
+def test_a_step_that_names_nobody_is_undone_by_its_opposite(tmp_path: Path, verb: str, opposite: str) -> None:
+    """After 30 s."""
+    turns = seen(scenario_of(tmp_path, f"{{at: 1m, {verb}: {{}}, for: 30s}}"))
+    assert turns == [(60, verb, {}), (90, opposite, {})]
+
+
 def test_every_verb_with_an_opposite_is_in_the_tables_above() -> None:
     """And opposites lead back to where they came from; a crash is undone like a stop."""
     able = {name for name, verb in VERBS.items() if verb.opposite}
-    assert able == {written.partition(":")[0] for written, _, _ in (*UNDONE, *OF_COMPONENTS)}
+    named = {written.partition(":")[0] for written, _, _ in (*UNDONE, *OF_COMPONENTS)}
+    assert able == named | {verb for verb, _ in OF_NOBODY}
     assert all(VERBS[VERBS[name].opposite].opposite == ("stop" if name == "crash" else name) for name in able)
 
 

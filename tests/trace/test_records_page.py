@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from nodesim.scenario.plan import _TOLD_AS
+from nodesim.scenario.plan import _OF_INSTANCES, _TOLD_AS
 
 ROOT: Final = Path(__file__).parent.parent.parent
 PAGE: Final = (ROOT / "docs" / "records.md").read_text()
@@ -21,7 +21,8 @@ KIND: Final = re.compile(r"[A-Z][a-z]+([A-Z][a-z]+)*")
 def written() -> set[str]:
     """The kinds that stand in the source; not those that a user's actor, or the reason of an event, brings."""
     sources = sorted((ROOT / "nodesim").rglob("*.py"))
-    return {kind for path in sources for kind in _kinds(ast.parse(path.read_text()))} | set(_TOLD_AS.values())
+    in_tables = {*_TOLD_AS.values(), *(kind for _, _, kind in _OF_INSTANCES.values())}
+    return {kind for path in sources for kind in _kinds(ast.parse(path.read_text()))} | in_tables
 
 
 def _kinds(module: ast.Module) -> Iterator[str]:
