@@ -98,6 +98,8 @@ class Profile:
     deletion_never_in_past: bool
     """From 1.33 a deletionTimestamp that a second delete moves does not lie before now (rest/delete.go
     `BeforeDelete`)."""
+    terminating_replicas: bool
+    """From 1.35 ReplicaSets and Deployments count their terminating pods (DeploymentReplicaSetTerminatingReplicas)."""
     scaling_event_says_from: bool
     """ScalingReplicaSet says `from 1 to 3` (recorded on 1.34); up to 1.25 `to 3`."""
     statefulset_recreates_at_once: bool
@@ -156,6 +158,7 @@ V1_24: Final = Profile(
     deletion_never_in_past=False,
     pod_ready_to_start_condition=False,
     crash_retry_at_expiry=False,
+    terminating_replicas=False,
     scaling_event_says_from=False,
     statefulset_recreates_at_once=True,
     statefulset_parallel_batches=False,
@@ -202,6 +205,7 @@ V1_36: Final = Profile(
     deletion_never_in_past=True,
     pod_ready_to_start_condition=True,
     crash_retry_at_expiry=True,
+    terminating_replicas=True,
     scaling_event_says_from=True,
     statefulset_recreates_at_once=False,
     statefulset_parallel_batches=True,

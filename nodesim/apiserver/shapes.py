@@ -203,7 +203,13 @@ SHAPES: Final[dict[str, Shape]] = {
             "selector": _SELECTOR,
             "template": _TEMPLATE,
         },
-        "status": {"replicas": int, "readyReplicas": int, "availableReplicas": int, "conditions": [_CONDITION]},
+        "status": {
+            "replicas": int,
+            "readyReplicas": int,
+            "availableReplicas": int,
+            "terminatingReplicas": int,
+            "conditions": [_CONDITION],
+        },
     },
     "Deployment": {
         "metadata!": _METADATA,
@@ -227,6 +233,7 @@ SHAPES: Final[dict[str, Shape]] = {
             "readyReplicas": int,
             "availableReplicas": int,
             "unavailableReplicas": int,
+            "terminatingReplicas": int,
             "collisionCount": int,
             "conditions": [_CONDITION],
         },

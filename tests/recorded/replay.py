@@ -29,7 +29,12 @@ from tests.recorded.names import Names
 from tests.recorded.placements import Placements
 
 V1_34: Final = attrs.evolve(
-    V1_36, name="v1.34", balanced_allocation_by_change=False, crash_retry_at_expiry=False, kubelet_version="v1.34.9"
+    V1_36,
+    name="v1.34",
+    balanced_allocation_by_change=False,
+    crash_retry_at_expiry=False,
+    terminating_replicas=False,
+    kubelet_version="v1.34.9",
 )
 V1_33: Final = attrs.evolve(V1_34, name="v1.33", no_execute_on_observed_condition=True)
 

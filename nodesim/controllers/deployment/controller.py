@@ -62,6 +62,7 @@ class DeploymentController:
 
     def __init__(self, settings: Settings, profile: Profile, *, clock: Clock = TRUE_CLOCK) -> None:
         self._says_from = profile.scaling_event_says_from
+        self._counts_terminating = profile.terminating_replicas
         self._state = _State(SyncQueue(self._begin, self.watches, _BACKOFF), EventRecorder(ACTOR, clock))
 
     def __repr__(self) -> str:
@@ -124,4 +125,6 @@ class DeploymentController:
             return None
         candidates = state.sets.candidates(deployment.parent)
         pods = self._pods_of(deployment) if deployment.strategy == RECREATE else {}
-        return DeploymentSync(deployment, candidates, pods, state.known, state.recorder, self._says_from)
+        return DeploymentSync(
+            deployment, candidates, pods, state.known, state.recorder, self._says_from, self._counts_terminating
+        )

@@ -3,8 +3,8 @@
 Only the ReplicaSets' own statuses are counted.  Three conditions: Available (enough pods for maxUnavailable),
 Progressing (created, progressing, complete, or nothing for progressDeadlineSeconds), ReplicaFailure (a ReplicaSet's).
 Source: pkg/controller/deployment/sync.go `calculateStatus`, progress.go `syncRolloutStatus`, `requeueStuckDeployment`,
-util/deployment_util.go `SetDeploymentCondition`, `DeploymentComplete`, `DeploymentProgressing`, `DeploymentTimedOut`.
-Left out: terminatingReplicas (from 1.35), since ReplicaSets do not count them here.
+util/deployment_util.go `SetDeploymentCondition`, `DeploymentComplete`, `DeploymentProgressing`, `DeploymentTimedOut`,
+`GetTerminatingReplicaCountForReplicaSets` (from 1.35, where the ReplicaSets say how many they have).
 """
 
 from __future__ import annotations
@@ -70,8 +70,13 @@ def counted_status(
     sets: Sequence[ReplicaSetView],
     new: ReplicaSetView | None,
     wall_us: int,
+    *,
+    terminating: bool = False,
 ) -> Document:
-    """The counts of the ReplicaSets and the condition Available; `status` is the one before.  Zeros are left out."""
+    """The counts of the ReplicaSets and the condition Available; `status` is the one before.  Zeros are left out.
+
+    From 1.35 the terminating pods are counted (`terminating`).
+    """
     available = _total(sets, "availableReplicas")
     counts = {
         "observedGeneration": deployment.generation,
@@ -84,12 +89,27 @@ def counted_status(
     made: Document = {name: count for name, count in counts.items() if count}
     if status.get("collisionCount") is not None:
         made["collisionCount"] = status["collisionCount"]
+    going = _terminating(sets) if terminating else None
+    if going is not None:
+        made["terminatingReplicas"] = going
     made["conditions"] = list(status.get("conditions") or ())
     if available >= deployment.min_available:
         text = "Deployment has minimum availability."
         return with_condition(made, condition(AVAILABLE, "True", "MinimumReplicasAvailable", text, wall_us))
     text = "Deployment does not have minimum availability."
     return with_condition(made, condition(AVAILABLE, "False", "MinimumReplicasUnavailable", text, wall_us))
+
+
+def _terminating(sets: Sequence[ReplicaSetView]) -> int | None:
+    """The sum of their terminating pods; None if one that was synced does not count its own."""
+    total = 0
+    for rs in sets:
+        count = rs.status.get("terminatingReplicas")
+        if count is not None:
+            total += count
+        elif rs.status.get("observedGeneration"):
+            return None
+    return total
 
 
 def _total(sets: Sequence[ReplicaSetView], name: str) -> int:
@@ -102,9 +122,11 @@ def rollout_status(
     sets: Sequence[ReplicaSetView],
     new: ReplicaSetView | None,
     wall_us: int,
+    *,
+    terminating: bool = False,
 ) -> Document:
     """The status during a rollout: the counts, Progressing as it is judged now, and a ReplicaSet's failure."""
-    made = counted_status(deployment, status, sets, new, wall_us)
+    made = counted_status(deployment, status, sets, new, wall_us, terminating=terminating)
     held = find_condition(status, PROGRESSING)
     if deployment.deadline_seconds is None:
         made = without_condition(made, PROGRESSING)
@@ -198,6 +220,6 @@ def differs(status: Document, made: Document) -> bool:
     """Is the new status worth a write?"""
     if any((status.get(name) or 0) != (made.get(name) or 0) for name in _COUNTS):
         return True
-    if status.get("collisionCount") != made.get("collisionCount"):
+    if any(status.get(name) != made.get(name) for name in ("collisionCount", "terminatingReplicas")):
         return True
     return (status.get("conditions") or []) != (made.get("conditions") or [])

@@ -17,7 +17,7 @@ progress.go.  Left out: the deprecated rollback annotation, podReplacementPolicy
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -66,6 +66,7 @@ class DeploymentSync(Dated):
     recorder: EventRecorder
     says_from: bool
     """Events of scaling name the size before."""
+    counts_terminating: bool = False
     now_us: int = 0
     sets: list[ReplicaSetView] = attrs.field(factory=list)
     annotations: dict[str, str] = attrs.field(factory=dict)
@@ -316,11 +317,17 @@ class DeploymentSync(Dated):
 
     # --- the status ----------------------------------------------------------------------------------------------
 
+    def _made(
+        self, status: Callable[..., Document], new: ReplicaSetView | None, old: Sequence[ReplicaSetView]
+    ) -> Document:
+        counts = self.counts_terminating
+        return status(self.deployment, self.status, _all(new, old), new, self.wall_us, terminating=counts)
+
     def _write_counts(
         self, new: ReplicaSetView | None, old: Sequence[ReplicaSetView]
     ) -> Generator[Order, Answers, None]:
         """Source: `syncDeploymentStatus`."""
-        made = statuses.counted_status(self.deployment, self.status, _all(new, old), new, self.wall_us)
+        made = self._made(statuses.counted_status, new, old)
         if statuses.differs(self.status, made):
             self.status = made
             yield from self._put_status()
@@ -329,7 +336,7 @@ class DeploymentSync(Dated):
         self, new: ReplicaSetView | None, old: Sequence[ReplicaSetView]
     ) -> Generator[Order, Answers, int | None]:
         """Source: `syncRolloutStatus`; gives when to look again."""
-        made = statuses.rollout_status(self.deployment, self.status, _all(new, old), new, self.wall_us)
+        made = self._made(statuses.rollout_status, new, old)
         if not statuses.differs(self.status, made):
             look_again_us = statuses.look_again_us(self.deployment, self.status, made, self.wall_us)
             return None if look_again_us is None else self.now_us + look_again_us - self.wall_us

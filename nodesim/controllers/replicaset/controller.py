@@ -48,7 +48,7 @@ class _State:
 
 
 class ReplicaSetController:
-    """Keeps as many active pods as each ReplicaSet wants.  No option of `settings` or `profile` concerns it."""
+    """Keeps as many active pods as each ReplicaSet wants.  No option of `settings` concerns it."""
 
     watches: tuple[WatchSpec, ...] = (
         WatchSpec("replicasets", replica_set_view),
@@ -56,6 +56,7 @@ class ReplicaSetController:
     )
 
     def __init__(self, settings: Settings, profile: Profile, *, clock: Clock = TRUE_CLOCK) -> None:
+        self._counts_terminating = profile.terminating_replicas
         self._state = _State(SyncQueue(self._begin, self.watches), EventRecorder(ACTOR, clock))
 
     def __repr__(self) -> str:
@@ -114,7 +115,9 @@ class ReplicaSetController:
         candidates = state.pods.candidates(rs.parent)
         scales = state.expectations.satisfied(rs.key, now_us)
         related_on = self._related_on(rs) if scales and len(candidates) > rs.replicas else {}
-        return ReplicaSetSync(rs, candidates, scales, related_on, state.expectations, state.recorder)
+        return ReplicaSetSync(
+            rs, candidates, scales, related_on, state.expectations, state.recorder, self._counts_terminating
+        )
 
     def _related_on(self, rs: ReplicaSetView) -> dict[str, int]:
         """Active pods by node that any ReplicaSet of the same owner selects.  Source: `getIndirectlyRelatedPods`."""

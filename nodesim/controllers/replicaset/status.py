@@ -1,7 +1,7 @@
 """What does a ReplicaSet's status say of its pods, and is there something new to write?
 
-Only active pods count.  The counts are those of the pods seen when the sync began, so the status that follows a
-creation still has the old number (recorded).
+Only active pods count, and from 1.35 the terminating ones beside them.  The counts are those of the pods seen when the
+sync began, so the status that follows a creation still has the old number (recorded).
 Source: pkg/controller/replicaset/replica_set_utils.go `calculateStatus`, `updateReplicaSetStatus`.
 """
 
@@ -18,8 +18,12 @@ _COUNTS: Final = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availabl
 _FAILURE: Final = "ReplicaFailure"
 
 
-def new_status(rs: ReplicaSetView, pods: Sequence[ManagedPod], error: str, wall_us: int) -> Document:
-    """The status that follows from the pods; `error` is what scaling failed with, or "".  Zero counts are left out."""
+def new_status(
+    rs: ReplicaSetView, pods: Sequence[ManagedPod], error: str, wall_us: int, terminating: int | None = None
+) -> Document:
+    """The status that follows from the pods; `error` is what scaling failed with, or "".  Zero counts are left out, but
+    for the terminating pods where they are counted at all (not None).
+    """
     labels: dict[str, str] = (rs.template.get("metadata") or {}).get("labels") or {}
     counts = {
         "fullyLabeledReplicas": sum(labels.items() <= item.pod.labels.items() for item in pods),
@@ -27,6 +31,8 @@ def new_status(rs: ReplicaSetView, pods: Sequence[ManagedPod], error: str, wall_
         "availableReplicas": sum(available(item, rs.min_ready_seconds, wall_us) for item in pods),
     }
     status: Document = {"replicas": len(pods), **{name: count for name, count in counts.items() if count}}
+    if terminating is not None:
+        status["terminatingReplicas"] = terminating
     if rs.generation:
         status["observedGeneration"] = rs.generation
     conditions = _conditions(rs, len(pods), error, wall_us)
@@ -58,6 +64,8 @@ def differs(rs: ReplicaSetView, status: Document) -> bool:
     if any((rs.status.get(name) or 0) != status.get(name, 0) for name in _COUNTS):
         return True
     if (rs.status.get("observedGeneration") or 0) != rs.generation:
+        return True
+    if rs.status.get("terminatingReplicas") != status.get("terminatingReplicas"):
         return True
     old: list[dict[str, Any]] = rs.status.get("conditions") or []
     new: list[dict[str, Any]] = status.get("conditions") or []

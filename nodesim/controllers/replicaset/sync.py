@@ -47,6 +47,7 @@ class ReplicaSetSync(Dated):
     related_on: Mapping[str, int]
     expectations: Expectations
     recorder: EventRecorder
+    counts_terminating: bool = False
     now_us: int = 0
 
     def run(self) -> Script:
@@ -105,15 +106,24 @@ class ReplicaSetSync(Dated):
 
     def _write_status(self, pods: Sequence[ManagedPod], error: str) -> Script:
         rs = self.rs
-        status = new_status(rs, pods, error, self.wall_us)
+        status = self._status(pods, error)
         if differs(rs, status):
             answer = yield from ask(self._put_status(rs.document, status))
             if not answer.ok:
                 answer = yield from self._write_again(pods, error)
             if not answer.ok:
                 return Outcome(error or f"cannot write status: {why(answer)}")
-            status = new_status(rs, pods, error, self.wall_us)
+            status = self._status(pods, error)
         return Outcome(error, self._look_again_us(status, error))
+
+    def _status(self, pods: Sequence[ManagedPod], error: str) -> Document:
+        terminating = sum(self._terminates(item) for item in self.candidates) if self.counts_terminating else None
+        return new_status(self.rs, pods, error, self.wall_us, terminating)
+
+    def _terminates(self, item: ManagedPod) -> bool:
+        """Source: `FilterTerminatingPods`, `FilterClaimedPods`."""
+        going = item.deletion_us is not None and not item.pod.terminal
+        return going and item.owner is not None and item.owner.uid == self.rs.uid and self.rs.selects(item.labels)
 
     def _write_again(self, pods: Sequence[ManagedPod], error: str) -> Generator[Order, Answers, Answered]:
         """On the fresh object; the generation that was acted upon stays the observed one."""
@@ -122,7 +132,7 @@ class ReplicaSetSync(Dated):
         if not read.ok or read.document is None:
             return read
         fresh = replica_set_view(read.document)
-        return (yield from ask(self._put_status(fresh.document, new_status(rs, pods, error, self.wall_us))))
+        return (yield from ask(self._put_status(fresh.document, self._status(pods, error))))
 
     def _put_status(self, document: Document, status: Document) -> Update:
         whole = encode_document({**document, "status": status})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from nodesim.controllers.deployment import DeploymentController
@@ -76,8 +77,11 @@ def scalings(cluster: Bench) -> list[str]:
 
 
 def test_a_new_deployment_writes_what_was_recorded() -> None:
-    """POST of the ReplicaSet, event, status with NewReplicaSetCreated, a 409 against itself, then the real status."""
-    cluster = bench()
+    """POST of the ReplicaSet, event, status with NewReplicaSetCreated, a 409 against itself, then the real status.
+
+    By 1.34, which did not count terminating pods.
+    """
+    cluster = bench(attrs.evolve(V1_36, terminating_replicas=False))
     cluster.create(workload("Deployment", replicas=3))
     settle(cluster)
     assert scalings(cluster) == ["Scaled up replica set web-1 from 0 to 3"]
@@ -371,3 +375,22 @@ def test_a_deployment_that_is_gone_is_forgotten() -> None:
     cluster.run(5)
     assert [type(request) for _, by, request in cluster.requests if by == "deployment-controller"] == []
     assert isinstance(cluster.do(Get("deployments", "default", "web")), Failure)
+
+
+@pytest.mark.parametrize(("profile", "counted"), [(V1_24, False), (V1_36, True)])
+def test_terminating_pods_are_counted_from_1_35_on(profile: Profile, counted: bool) -> None:
+    """One pod is asked to go: it stays, its replacement comes, and both statuses say so until it is gone."""
+    cluster = running(2, profile)
+    victim = cluster.listed("pods")[0]["metadata"]["name"]
+    cluster.delete("pods", victim)
+    cluster.run(1)
+    cluster.start_all()
+    cluster.run(1)
+    sets = cluster.listed("replicasets")
+    statuses = [each["status"] for each in (*sets, cluster.get("deployments", "web"))]
+    assert [status["replicas"] for status in statuses] == [2, 2]
+    assert [status.get("terminatingReplicas") for status in statuses] == ([1, 1] if counted else [None, None])
+    cluster.finish(victim)
+    settle(cluster)
+    statuses = [each["status"] for each in (*cluster.listed("replicasets"), cluster.get("deployments", "web"))]
+    assert [status.get("terminatingReplicas") for status in statuses] == ([0, 0] if counted else [None, None])

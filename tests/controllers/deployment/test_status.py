@@ -309,3 +309,20 @@ def test_a_replica_set_is_named_by_its_template() -> None:
     assert one["metadata"]["labels"]["pod-template-hash"] == word
     assert one["spec"]["selector"]["matchLabels"] == {"app": "web", "pod-template-hash": word}
     assert one["spec"]["template"]["metadata"]["labels"] == {"app": "web", "pod-template-hash": word}
+
+
+@pytest.mark.parametrize(
+    ("counts", "total"),
+    [([], 0), ([(1, 2), (3, 1)], 3), ([(1, 2), (0, None)], 2), ([(1, 2), (1, None)], None)],
+)
+def test_terminating_pods_are_a_sum_where_every_set_counts_them(
+    counts: list[tuple[int, int | None]], total: int | None
+) -> None:
+    """A ReplicaSet that was never synced has none; one that was and does not say spoils the sum."""
+    sets = [
+        replica_set(f"rs-{n}", observedGeneration=seen, **({} if count is None else {"terminatingReplicas": count}))
+        for n, (seen, count) in enumerate(counts)
+    ]
+    made = counted_status(deployment(), {}, sets, None, NOW_US, terminating=True)
+    assert made.get("terminatingReplicas") == total
+    assert "terminatingReplicas" not in counted_status(deployment(), {}, sets, None, NOW_US)

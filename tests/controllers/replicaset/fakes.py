@@ -6,13 +6,18 @@ import copy
 import heapq
 from typing import Any
 
+import attrs
+
 from nodesim.controllers.replicaset import ReplicaSetController, replica_set_view
 from nodesim.controllers.workload.pods import managed_pod_view
 from nodesim.machine import Answered, Call, Changed, ProgramEvent, Record, SetTimer, Started, Synced, TimerFired
 from nodesim.messages import Create, Delete, Get, Patch, Update
 from nodesim.objects import Document, decode_document
-from nodesim.profiles import V1_36, Settings
+from nodesim.profiles import V1_36, Profile, Settings
 from nodesim.units import MILLISECOND, SECOND
+
+RECORDED = attrs.evolve(V1_36, terminating_replicas=False)
+"""What its requests were compared with: 1.34."""
 
 VIEWS = {"pods": managed_pod_view, "replicasets": replica_set_view}
 LABELS = {"app": "web"}
@@ -50,8 +55,8 @@ class Cluster:
     With `deaf` the watch is held: the store changes, the controller hears nothing.
     """
 
-    def __init__(self) -> None:
-        self.controller = ReplicaSetController(Settings(), V1_36)
+    def __init__(self, profile: Profile = RECORDED) -> None:
+        self.controller = ReplicaSetController(Settings(), profile)
         self.now_us = 0
         self.store: dict[tuple[str, str], Document] = {}
         self.seen: dict[tuple[str, str], Any] = {}
