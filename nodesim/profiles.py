@@ -113,6 +113,12 @@ class Profile:
     statefulset_max_unavailable: bool
     """From 1.37 a rolling update heeds maxUnavailable and counts all pods that are not available (gate
     MaxUnavailableStatefulSet, KEP 961; 1.35 had it on, 1.35.4 and 1.36 off again: kubernetes#137904)."""
+    daemonset_status_despite_errors: bool
+    """From 1.26 a DaemonSet's status is written also where its pods could not be made (daemon_controller.go
+    `syncDaemonSet`)."""
+    daemonset_skips_finished: bool
+    """From 1.28 a daemon's pod that has ended and is to go no longer takes its node's place (daemon_controller.go
+    `getNodesToDaemonPods`)."""
     ipam_retries: bool
     """From 1.30 a node for which no block of addresses was left is tried again after a pause that doubles
     (kubernetes#123238); before, at its next change only."""
@@ -164,6 +170,8 @@ V1_24: Final = Profile(
     statefulset_parallel_batches=False,
     statefulset_pod_index_label=False,
     statefulset_max_unavailable=False,
+    daemonset_status_despite_errors=False,
+    daemonset_skips_finished=False,
     ipam_retries=False,
     kubelet_version="v1.24.17",
 )
@@ -211,6 +219,8 @@ V1_36: Final = Profile(
     statefulset_parallel_batches=True,
     statefulset_pod_index_label=True,
     statefulset_max_unavailable=False,
+    daemonset_status_despite_errors=True,
+    daemonset_skips_finished=True,
     ipam_retries=True,
     kubelet_version="v1.36.3",
 )

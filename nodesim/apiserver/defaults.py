@@ -7,6 +7,7 @@ pkg/apis/core/v1/helper/qos/qos.go `ComputePodQOS`.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from nodesim.objects import Document
@@ -19,6 +20,7 @@ _POD_SPEC: Final[dict[str, Any]] = {
     "schedulerName": "default-scheduler",
     "priority": 0,
 }
+TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
 _QOS_RESOURCES: Final = ("cpu", "memory")
 
 
@@ -63,6 +65,34 @@ def with_stateful_set_defaults(stateful_set: Document) -> Document:
         strategy["rollingUpdate"] = {"partition": 0} | _given(strategy.get("rollingUpdate") or {})
     usual = {"replicas": 1, "revisionHistoryLimit": 10, "podManagementPolicy": "OrderedReady"}
     return {**stateful_set, "spec": {**spec, **usual, **_given(spec), "updateStrategy": strategy}}
+
+
+def with_daemon_set_defaults(daemon_set: Document) -> Document:
+    """A DaemonSet with its strategy and history.  Source: `SetDefaults_DaemonSet`."""
+    spec = daemon_set["spec"]
+    strategy = {**(spec.get("updateStrategy") or {})}
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+    if strategy["type"] == "RollingUpdate":
+        strategy["rollingUpdate"] = {"maxUnavailable": 1, "maxSurge": 0} | _given(strategy.get("rollingUpdate") or {})
+    usual = {"revisionHistoryLimit": 10}
+    return {**daemon_set, "spec": {**spec, **usual, **_given(spec), "updateStrategy": strategy}}
+
+
+def with_template_generation(daemon_set: Document, generation: int) -> Document:
+    """A DaemonSet whose annotation counts its templates.
+
+    Source: pkg/registry/apps/daemonset/strategy.go `PrepareForCreate`, `PrepareForUpdate`; apps/v1 conversion.go.
+    """
+    metadata = daemon_set["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), TEMPLATE_GENERATION: str(generation)}
+    return {**daemon_set, "metadata": {**metadata, "annotations": annotations}}
+
+
+def template_generation(daemon_set: Document) -> int:
+    """What the annotation says, 0 where it says nothing that can be read."""
+    text = (daemon_set["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION, "")
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else 0
 
 
 def _given(part: dict[str, Any]) -> dict[str, Any]:

@@ -184,6 +184,14 @@ RESOURCES: Final = (
         has_generation=True,
         spec_raises_generation=True,
     ),
+    Resource(
+        plural="daemonsets",
+        kind="DaemonSet",
+        group="apps",
+        has_status=True,
+        has_generation=True,
+        spec_raises_generation=True,
+    ),
     Resource(plural="controllerrevisions", kind="ControllerRevision", group="apps"),
 )
 

@@ -266,6 +266,30 @@ SHAPES: Final[dict[str, Shape]] = {
             "collisionCount": int,
         },
     },
+    "DaemonSet": {
+        "metadata!": _METADATA,
+        "spec!": {
+            "minReadySeconds": int,
+            "revisionHistoryLimit": int,
+            "selector": _SELECTOR,
+            "template": _TEMPLATE,
+            "updateStrategy": {
+                "type": str,
+                "rollingUpdate": {"maxSurge": NUMBER_OR_TEXT, "maxUnavailable": NUMBER_OR_TEXT},
+            },
+        },
+        "status": {
+            "observedGeneration": int,
+            "currentNumberScheduled": int,
+            "desiredNumberScheduled": int,
+            "numberMisscheduled": int,
+            "numberReady": int,
+            "numberAvailable": int,
+            "numberUnavailable": int,
+            "updatedNumberScheduled": int,
+            "collisionCount": int,
+        },
+    },
     "ControllerRevision": {
         "metadata!": _METADATA,
         "data": {"spec": {"template": _TEMPLATE}},

@@ -12,11 +12,14 @@ from typing import Final
 from nodesim.apiserver.admission import with_default_tolerations, with_not_ready_taint
 from nodesim.apiserver.defaults import (
     qos_class,
+    template_generation,
+    with_daemon_set_defaults,
     with_deployment_defaults,
     with_namespace_defaults,
     with_pod_defaults,
     with_replica_set_defaults,
     with_stateful_set_defaults,
+    with_template_generation,
 )
 from nodesim.apiserver.deletion import NAMESPACE_FINALIZER
 from nodesim.apiserver.pod_cidrs import with_pod_cidrs
@@ -35,6 +38,8 @@ _SERVERS_OWN: Final = (
     "name",
 )
 """Metadata that no update changes."""
+DAEMON_COUNTS: Final = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
+"""What a DaemonSet's status says also where it is 0."""
 _EMPTY_IS_NONE: Final = ("labels", "annotations", "finalizers", "ownerReferences")
 
 _WITH_STATUS: Final = {"Node": ("labels", "annotations"), "Deployment": ("annotations",)}
@@ -62,6 +67,9 @@ def prepared_for_create(resource: Resource, document: Document, settings: Settin
             return with_class_defaults(made)
         case "StatefulSet":
             return {**with_stateful_set_defaults(made), "status": {}}
+        case "DaemonSet":
+            made = with_template_generation(with_daemon_set_defaults(made), 1)
+            return {**made, "status": dict.fromkeys(DAEMON_COUNTS, 0)}
         case "Namespace":
             made = with_namespace_defaults(made)
             spec = made.get("spec") or {}
@@ -96,6 +104,10 @@ def prepared_for_update(
             made = with_deployment_defaults(made)
         case "StatefulSet":
             made = with_stateful_set_defaults(made)
+        case "DaemonSet":
+            made = with_daemon_set_defaults(made)
+            again = made["spec"].get("template") != old["spec"].get("template")
+            made = with_template_generation(made, template_generation(old) + again)
         case "Namespace":
             made = with_namespace_defaults(made)
             spec = {**(made.get("spec") or {}), "finalizers": (old.get("spec") or {}).get("finalizers") or []}

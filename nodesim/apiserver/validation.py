@@ -18,6 +18,7 @@ from nodesim.apiserver.registry import Resource
 from nodesim.apiserver.validation_workloads import (
     changed_revision_faults,
     changed_stateful_set_faults,
+    daemon_set_faults,
     deployment_faults,
     not_negative,
     stateful_set_faults,
@@ -123,6 +124,8 @@ def _kind_faults(resource: Resource, document: Document) -> list[str]:
             return class_faults(document)
         case "StatefulSet":
             return [*stateful_set_faults(spec), *_workload_faults(spec)]
+        case "DaemonSet":
+            return [*daemon_set_faults(spec), *_workload_faults(spec)]
         case _:
             return []
 
@@ -191,7 +194,7 @@ def _changed_spec_faults(resource: Resource, old: dict[str, Any], new: dict[str,
                 for field, word in (("podCIDRs", "podCIDR"), ("providerID", "providerID"))
                 if old.get(field) and new.get(field) != old[field]
             ]
-        case "ReplicaSet" | "Deployment" if new.get("selector") != old.get("selector"):
+        case "ReplicaSet" | "Deployment" | "DaemonSet" if new.get("selector") != old.get("selector"):
             return ["spec.selector: Invalid value: field is immutable"]
         case "StatefulSet":
             return changed_stateful_set_faults(old, new)

@@ -94,6 +94,44 @@ def stateful_set_faults(spec: dict[str, Any]) -> list[str]:
             return [*faults, f'{path}: Invalid value: "{other}": {text}']
 
 
+def daemon_set_faults(spec: dict[str, Any]) -> list[str]:
+    """Faults of a DaemonSet's own fields.  Source: `ValidateDaemonSetSpec`, `ValidateRollingUpdateDaemonSet`."""
+    faults = not_negative(spec, "revisionHistoryLimit")
+    strategy = spec.get("updateStrategy") or {}
+    path = "spec.updateStrategy"
+    match strategy.get("type"):
+        case "RollingUpdate":
+            return faults + _rolling_daemon_faults(strategy.get("rollingUpdate"), f"{path}.rollingUpdate")
+        case "OnDelete":
+            return faults
+        case other:
+            return [
+                *faults,
+                f'{path}.type: Unsupported value: "{other}": supported values: "OnDelete", "RollingUpdate"',
+            ]
+
+
+def _rolling_daemon_faults(rolling: dict[str, Any] | None, path: str) -> list[str]:
+    """Exactly one of the two amounts is above 0."""
+    if rolling is None:
+        return [f"{path}: Required value"]
+    amounts = {name: rolling.get(name) for name in ("maxUnavailable", "maxSurge")}
+    faults = [
+        fault for name, amount in amounts.items() for fault in amount_faults(amount, f"{path}.{name}", percent_max=100)
+    ]
+    some = [name for name, amount in amounts.items() if not faults and scaled_value(amount or 0, 100, round_up=True)]
+    if len(some) == 2:
+        text = "may not be set when maxUnavailable is non-zero"
+        faults.append(f"{path}.maxSurge: Invalid value: {_quoted(amounts['maxSurge'])}: {text}")
+    if not faults and not some:
+        faults.append(f"{path}.maxUnavailable: Required value: cannot be 0 when maxSurge is 0")
+    return faults
+
+
+def _quoted(amount: int | str | None) -> str:
+    return f'"{amount}"' if isinstance(amount, str) else str(amount)
+
+
 _CHANGEABLE: Final = (
     "replicas",
     "ordinals",

@@ -26,6 +26,16 @@ def workload_summary(kind: str, metadata: dict[str, Any], spec: dict[str, Any], 
                 **_counts(status, "updated_replicas", "ready_replicas"),
                 "generation": metadata.get("generation") or 0,
             }
+        case "DaemonSet":
+            return {
+                "desired": status.get("desiredNumberScheduled") or 0,
+                "current": status.get("currentNumberScheduled") or 0,
+                "ready": status.get("numberReady") or 0,
+                "available": status.get("numberAvailable") or 0,
+                "updated": status.get("updatedNumberScheduled") or 0,
+                "misscheduled": status.get("numberMisscheduled") or 0,
+                "generation": metadata.get("generation") or 0,
+            }
         case _:
             return {}
 

@@ -17,5 +17,8 @@ WORKLOAD_STATUS: Final[dict[str, dict[str, type]]] = {
     },
     "ReplicaSet": {"replicas": int, "ready_replicas": int},
     "StatefulSet": {"replicas": int, "updated_replicas": int, "ready_replicas": int, "generation": int},
+    "DaemonSet": dict.fromkeys(
+        ("desired", "current", "ready", "available", "updated", "misscheduled", "generation"), int
+    ),
 }
 """Kind -> what its summary shows, as a number or a word."""

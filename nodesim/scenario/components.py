@@ -18,6 +18,7 @@ from nodesim.client.limit import CallLimit, LimitedClient
 from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.cloud import CloudNodeController, CloudNodeLifecycleController, History, Provider, RouteController
 from nodesim.controllers import garbagecollector, namespaces, nodeipam, podgc
+from nodesim.controllers.daemonset import DaemonSetController
 from nodesim.controllers.deployment import DeploymentController
 from nodesim.controllers.disruptionbudget import DisruptionController
 from nodesim.controllers.endpointslice import EndpointSliceController
@@ -98,6 +99,7 @@ COMPONENTS: Final[Mapping[str, Callable[[Making], WatchingProgram]]] = {
     "replicaset-controller": lambda making: ReplicaSetController(making.settings, making.profile, clock=making.clock),
     "deployment-controller": lambda making: DeploymentController(making.settings, making.profile, clock=making.clock),
     "statefulset-controller": lambda making: StatefulSetController(making.settings, making.profile, clock=making.clock),
+    "daemonset-controller": lambda making: DaemonSetController(making.settings, making.profile, clock=making.clock),
     "disruption-controller": lambda making: DisruptionController(making.settings, making.profile, clock=making.clock),
     "endpointslice-controller": lambda making: EndpointSliceController(
         making.settings, making.profile, clock=making.clock

@@ -19,6 +19,7 @@ from nodesim.scenario.manifest_placement import check_priority_class
 from nodesim.scenario.manifest_pods import check_annotations, check_pod, check_taints, no_instant
 from nodesim.scenario.manifest_workloads import (
     REPLICAS_MAX,
+    check_daemon_set,
     check_deployment,
     check_replica_set,
     check_stateful_set,
@@ -157,6 +158,7 @@ KINDS: Final[dict[str, tuple[str, Callable[[Fields], None]]]] = {
     "ReplicaSet": ("apps/v1", check_replica_set),
     "Deployment": ("apps/v1", check_deployment),
     "StatefulSet": ("apps/v1", check_stateful_set),
+    "DaemonSet": ("apps/v1", check_daemon_set),
     "Namespace": ("v1", _namespace),
     "Node": ("v1", _node),
     "Lease": ("coordination.k8s.io/v1", _lease),

@@ -79,6 +79,34 @@ def check_stateful_set(found: Fields) -> None:
         rolling.cursor.fault("maxUnavailable must be more than 0", rolling.key_mark("maxUnavailable"))
 
 
+def check_daemon_set(found: Fields) -> None:
+    """A DaemonSet."""
+    spec = _workload(found)
+    if spec is None:
+        return
+    if "replicas" in spec:
+        spec.cursor.fault(
+            "a DaemonSet has one pod on each node that it fits; leave replicas out", spec.key_mark("replicas")
+        )
+    part(spec, "revisionHistoryLimit", _number)
+    strategy = section(spec, "updateStrategy")
+    if strategy is None:
+        return
+    type_ = strategy.maybe("type", partial(choice, known=("RollingUpdate", "OnDelete")))
+    rolling = section(strategy, "rollingUpdate")
+    if rolling is None:
+        return
+    if type_ == "OnDelete":
+        rolling.cursor.fault("rollingUpdate means nothing with the type OnDelete; leave it out")
+        return
+    surge, unavailable = _amount_of(rolling, "maxSurge", 100), _amount_of(rolling, "maxUnavailable", 100)
+    surges = bool(surge is not None and scaled_value(surge, 100, round_up=True))
+    leaves = unavailable is None or bool(scaled_value(unavailable, 100, round_up=True))
+    if surges == leaves:
+        what = "one of them has to be 0" if surges else "one of them has to be more than 0"
+        rolling.cursor.fault(f"maxSurge (0 where absent) and maxUnavailable (1 where absent): {what}")
+
+
 def _workload(found: Fields) -> Fields | None:
     """What all of them have: replicas, a selector and a template whose labels it matches."""
     spec = found.required("spec", partial(open_fields, form="a spec"), "a spec with selector and template")

@@ -41,6 +41,7 @@ OBJECTS: Final = {
     "replicaset": "replicasets",
     "deployment": "deployments",
     "statefulset": "statefulsets",
+    "daemonset": "daemonsets",
     "namespace": "namespaces",
     "node": "nodes",
     "lease": "leases",

@@ -66,7 +66,7 @@ def test_a_deployment_that_is_not_allowed(spec: Document, message: str) -> None:
     assert cluster.listed("deployments") == []
 
 
-@pytest.mark.parametrize("kind", ["ReplicaSet", "Deployment", "StatefulSet"])
+@pytest.mark.parametrize("kind", ["ReplicaSet", "Deployment", "StatefulSet", "DaemonSet"])
 @pytest.mark.parametrize("policy", ["Never", "OnFailure"])
 def test_their_pods_are_always_started_again(kind: str, policy: str) -> None:
     """Another restartPolicy is refused."""
@@ -189,3 +189,49 @@ def test_a_revisions_data_stays() -> None:
     packed = encode_document({"data": {"spec": {"template": {"spec": {"priority": 1}}}}})
     failure = cluster.fails(Patch("controllerrevisions", "default", "r", "", "merge", packed))
     assert "data: Invalid value: field is immutable" in failure.message
+
+
+def test_a_daemon_set_gets_its_strategy_and_counts_its_templates() -> None:
+    """One node at a time, none beside; the annotation rises with the template and with nothing else."""
+    cluster = Cluster()
+    made = cluster.create("daemonsets", {**workload("DaemonSet"), "status": {"numberReady": 7}})
+    spec = made["spec"]
+    assert spec["revisionHistoryLimit"] == 10
+    assert spec["updateStrategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0},
+    }
+    zero = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
+    assert made["status"] == dict.fromkeys(zero, 0)
+    counted = "deprecated.daemonset.template.generation"
+    assert made["metadata"]["annotations"] == {counted: "1"}
+    changes: list[Document] = [
+        {"spec": {"minReadySeconds": 3}},
+        {"spec": {"template": {"metadata": {"labels": {"v": "2"}}}}},
+        {"metadata": {"annotations": {counted: "99", "team": "core"}}},
+    ]
+    found = [cluster.patch("daemonsets", "web", change, "default")["metadata"] for change in changes]
+    assert [each["annotations"][counted] for each in found] == ["1", "2", "2"]
+    assert [each["generation"] for each in found] == [2, 3, 3]
+    other = workload("DaemonSet", "b", updateStrategy={"type": "OnDelete"})
+    assert cluster.create("daemonsets", other)["spec"]["updateStrategy"] == {"type": "OnDelete"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"minReadySeconds": -1}, "spec.minReadySeconds: Invalid value: -1"),
+        ({"revisionHistoryLimit": -1}, "spec.revisionHistoryLimit: Invalid value: -1"),
+        ({"updateStrategy": {"type": "Sudden"}}, 'spec.updateStrategy.type: Unsupported value: "Sudden"'),
+        (updating(maxUnavailable=0), "maxUnavailable: Required value: cannot be 0 when maxSurge is 0"),
+        (updating(maxSurge="10%"), 'maxSurge: Invalid value: "10%": may not be set when maxUnavailable is non-zero'),
+        (updating(maxUnavailable=-1), "spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: -1"),
+        (updating(maxSurge="101%"), "must not be greater than 100%"),
+        ({"selector": {"matchLabels": {"a": "b"}}}, "`selector` does not match template `labels`"),
+    ],
+)
+def test_a_daemon_set_that_is_not_allowed(spec: Document, message: str) -> None:
+    """422, the fault with its field first."""
+    failure = Cluster().fails(post("daemonsets", workload("DaemonSet", **spec)))
+    assert (failure.code, failure.reason) == (422, "Invalid")
+    assert message in failure.message

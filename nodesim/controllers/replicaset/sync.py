@@ -23,14 +23,14 @@ from nodesim.client.events import EventRecorder
 from nodesim.controllers.replicaset.preference import deletion_order
 from nodesim.controllers.replicaset.status import differs, new_status
 from nodesim.controllers.replicaset.views import ReplicaSetView, replica_set_view
-from nodesim.controllers.workload.batches import slow_start
 from nodesim.controllers.workload.claims import claim
 from nodesim.controllers.workload.expectations import Expectations
 from nodesim.controllers.workload.ownership import pod_from_template
+from nodesim.controllers.workload.pod_control import PodControl
 from nodesim.controllers.workload.pods import ManagedPod
-from nodesim.controllers.workload.script import Answers, Ask, Dated, Order, Outcome, Script, ask, why
+from nodesim.controllers.workload.script import Answers, Dated, Order, Outcome, Script, ask, why
 from nodesim.machine import Answered, Call, Record
-from nodesim.messages import Create, Delete, Get, Update
+from nodesim.messages import Get, Update
 from nodesim.objects import Document, encode_document
 from nodesim.units import SECOND
 
@@ -69,38 +69,20 @@ class ReplicaSetSync(Dated):
 
     # --- scale: `manageReplicas` ---------------------------------------------------------------------------------
 
+    @property
+    def _pod_control(self) -> PodControl:
+        return PodControl(self.rs.parent, self.expectations, self._event)
+
     def _create(self, missing: int) -> Generator[Order, Answers, str]:
         rs, count = self.rs, min(missing, BURST_REPLICAS)
-        self.expectations.expect_creations(rs.key, count, self.now_us)
-        request = Create("pods", rs.namespace, encode_document(pod_from_template(rs.parent, rs.template)))
-        started = yield from slow_start([request] * count, self._created)
-        # What was never asked for will not be seen either; the next sync starts slowly again.
-        self.expectations.creation_observed(rs.key, started.skipped)
-        return started.error
-
-    def _created(self, _place: int, answer: Answered) -> list[Call | Record]:
-        if answer.ok:
-            name = answer.document["metadata"]["name"] if answer.document else ""
-            return [self._event("Normal", "SuccessfulCreate", f"Created pod: {name}")]
-        self.expectations.creation_observed(self.rs.key)
-        return [self._event("Warning", "FailedCreate", f"Error creating: {why(answer)}")]
+        self.expectations.expect(rs.key, count, (), self.now_us)
+        pod = encode_document(pod_from_template(rs.parent, rs.template))
+        return (yield from self._pod_control.create([pod] * count))
 
     def _delete(self, pods: Sequence[ManagedPod], surplus: int) -> Generator[Order, Answers, str]:
-        rs = self.rs
         chosen = deletion_order(pods, self.related_on, self.wall_us)[: min(surplus, BURST_REPLICAS)]
-        self.expectations.expect_deletions(rs.key, [item.key for item in chosen], self.now_us)
-
-        def deleted(place: int, answer: Answered) -> list[Call | Record]:
-            item = chosen[place]
-            if answer.ok:
-                return [self._event("Normal", "SuccessfulDelete", f"Deleted pod: {item.name}")]
-            self.expectations.deletion_observed(rs.key, item.key)
-            if answer.code == 404:
-                return []
-            return [self._event("Warning", "FailedDelete", f"Error deleting: {why(answer)}")]
-
-        answers = yield Ask(tuple(Delete("pods", rs.namespace, item.name) for item in chosen), deleted)
-        return next((why(answer) for answer in answers if not answer.ok and answer.code != 404), "")
+        self.expectations.expect(self.rs.key, 0, [item.key for item in chosen], self.now_us)
+        return (yield from self._pod_control.delete(chosen))
 
     # --- status --------------------------------------------------------------------------------------------------
 

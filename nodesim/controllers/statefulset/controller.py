@@ -16,15 +16,14 @@ from nodesim.client.watches import WatchSpec
 from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.statefulset.sync import StatefulSetSync
 from nodesim.controllers.statefulset.views import (
-    RevisionView,
     StatefulSetView,
-    revision_view,
     stateful_set_view,
 )
 from nodesim.controllers.workload.caches import OwnedCache, keep
 from nodesim.controllers.workload.observing import Observer
 from nodesim.controllers.workload.pods import ManagedPod, managed_pod_view
 from nodesim.controllers.workload.queue import SyncQueue
+from nodesim.controllers.workload.revisions import RevisionView, revision_view
 from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Started, Synced, TimerFired
 from nodesim.profiles import Profile, Settings
 from nodesim.units import SECOND

@@ -1,51 +1,26 @@
-"""Under which names does a StatefulSet remember its templates?
+"""Which revisions does a StatefulSet make, and which does it forget?
 
-Each template that it ever had is a ControllerRevision with a number; the highest is the one it has now.  A template
-that comes back gets its old revision with a new number.
-Source: pkg/controller/history/controller_history.go, pkg/controller/statefulset/stateful_set_control.go
-`getStatefulSetRevisions`, `truncateHistory`.  Left out: the adoption of revisions without an owner.
+Source: pkg/controller/statefulset/stateful_set_control.go `truncateHistory`, pkg/controller/history
+`NewControllerRevision`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from nodesim.controllers.statefulset.views import RevisionView, StatefulSetView
+from nodesim.controllers.statefulset.views import StatefulSetView
 from nodesim.controllers.workload.revision_hash import revision_hash
+from nodesim.controllers.workload.revisions import RevisionView, in_order, new_revision
 from nodesim.objects import Document
 
-
-def in_order(revisions: Sequence[RevisionView]) -> list[RevisionView]:
-    """Lowest number first, then the older, then by name."""
-    return sorted(revisions, key=lambda each: (each.number, each.created_us, each.name))
+HASH_LABEL: Final = "controller.kubernetes.io/hash"
 
 
-def equal_revision(view: StatefulSetView, revisions: Sequence[RevisionView]) -> RevisionView | None:
-    """The latest revision with the set's template."""
-    return next((each for each in reversed(in_order(revisions)) if each.template == view.template), None)
-
-
-def next_number(revisions: Sequence[RevisionView]) -> int:
-    """One more than the highest."""
-    return max((each.number for each in revisions), default=0) + 1
-
-
-def new_revision(view: StatefulSetView, number: int, collisions: int) -> Document:
+def revision_of_set(view: StatefulSetView, number: int, collisions: int) -> Document:
     """The revision of the set's template."""
     word = revision_hash(view.template, collisions)
-    labels = (view.template.get("metadata") or {}).get("labels") or {}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "ControllerRevision",
-        "metadata": {
-            "name": f"{view.name}-{word}",
-            "namespace": view.namespace,
-            "labels": {**labels, "controller.kubernetes.io/hash": word},
-            "ownerReferences": [view.parent.reference()],
-        },
-        "data": {"spec": {"template": view.template}},
-        "revision": number,
-    }
+    return new_revision(view.parent, view.template, number, word, HASH_LABEL)
 
 
 def too_old(view: StatefulSetView, revisions: Sequence[RevisionView], live: Sequence[str]) -> list[RevisionView]:

@@ -16,13 +16,13 @@ from nodesim.controllers.statefulset.views import (
     POD_INDEX_LABEL,
     POD_NAME_LABEL,
     REVISION_LABEL,
-    RevisionView,
     StatefulSetView,
     ordinal_of,
     revision_of,
 )
 from nodesim.controllers.workload.ownership import pod_from_template
 from nodesim.controllers.workload.pods import ManagedPod, available
+from nodesim.controllers.workload.revisions import RevisionView
 from nodesim.objects import Document
 from nodesim.values import value
 

@@ -20,24 +20,17 @@ import attrs
 
 from nodesim.client.events import EventRecorder
 from nodesim.controllers.statefulset import rules
-from nodesim.controllers.statefulset.revisions import (
-    equal_revision,
-    in_order,
-    new_revision,
-    next_number,
-    too_old,
-)
+from nodesim.controllers.statefulset.revisions import revision_of_set, too_old
 from nodesim.controllers.statefulset.rules import Replica, Step
 from nodesim.controllers.statefulset.views import (
     POD_NAME_LABEL,
-    RevisionView,
     StatefulSetView,
     revision_of,
-    revision_view,
     stateful_set_view,
 )
 from nodesim.controllers.workload.claims import claim
 from nodesim.controllers.workload.pods import ManagedPod
+from nodesim.controllers.workload.revisions import RevisionView, find_revision
 from nodesim.controllers.workload.script import Answers, Ask, Dated, Order, Outcome, Script, ask, why
 from nodesim.machine import Answered, Call, Record
 from nodesim.messages import Create, Delete, Get, Patch, Request, Update
@@ -46,7 +39,6 @@ from nodesim.profiles import Profile
 from nodesim.units import SECOND
 
 BATCH_MAX: Final = 500
-_COLLISIONS_MAX: Final = 20
 _ALWAYS_SHOWN: Final = ("replicas", "availableReplicas", "collisionCount")
 """Of the status, what is written also where it is 0."""
 
@@ -109,43 +101,15 @@ class StatefulSetSync(Dated):
     def _find_revisions(self) -> Generator[Order, Answers, int]:
         """Set `current` and `update`; gives the number of collisions."""
         view, known = self.view, self.revisions
-        collisions: int = view.status.get("collisionCount") or 0
-        found = equal_revision(view, known)
-        if found is None:
-            collisions = yield from self._make_revision(collisions)
-        elif found is in_order(known)[-1]:
-            self.update = found
-        else:
-            document = encode_document({**found.document, "revision": next_number(known)})
-            answer = yield from ask(Update("controllerrevisions", view.namespace, found.name, "", document))
-            self._take_revision(answer)
+
+        def new(number: int, collisions: int) -> Document:
+            return revision_of_set(view, number, collisions)
+
+        found = yield from find_revision(view.template, known, view.status.get("collisionCount") or 0, new)
+        self.update, self.error = found.revision, found.error
         named = view.status.get("currentRevision")
         self.current = next((each for each in known if each.name == named), self.update)
-        return collisions
-
-    def _make_revision(self, collisions: int) -> Generator[Order, Answers, int]:
-        """Under another name where the name is taken by another template.  Source: `createControllerRevision`."""
-        view = self.view
-        for _ in range(_COLLISIONS_MAX):
-            document = new_revision(view, next_number(self.revisions), collisions)
-            answer = yield from ask(Create("controllerrevisions", view.namespace, encode_document(document)))
-            if answer.code != 409:
-                self._take_revision(answer)
-                return collisions
-            name = document["metadata"]["name"]
-            held = yield from ask(Get("controllerrevisions", view.namespace, name))
-            if held.document is not None and held.document.get("data") == document["data"]:
-                self._take_revision(held)
-                return collisions
-            collisions += 1
-        self.error = "no name is left for the revision"
-        return collisions
-
-    def _take_revision(self, answer: Answered) -> None:
-        if answer.ok and answer.document is not None:
-            self.update = revision_view(answer.document)
-        else:
-            self.error = f"cannot write the revision: {why(answer)}"
+        return found.collisions
 
     def _forget_old_revisions(self) -> Generator[Order, Answers, None]:
         live = [each.name for each in (self.current, self.update) if each is not None]

@@ -1,6 +1,6 @@
-"""What does the StatefulSet controller read of StatefulSets, of their pods and of their revisions?
+"""What does the StatefulSet controller read of StatefulSets and of their pods?
 
-Source: api/apps/v1/types.go (StatefulSet, ControllerRevision), pkg/controller/statefulset/stateful_set_utils.go.
+Source: api/apps/v1/types.go (StatefulSet), pkg/controller/statefulset/stateful_set_utils.go.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from nodesim.controllers.workload.ownership import Parent
 from nodesim.controllers.workload.pods import ManagedPod
-from nodesim.objects import Document, Owner, Selector, controller_of, selector_of
+from nodesim.objects import Document, Selector, selector_of
 from nodesim.units import scaled_value
 from nodesim.values import value
 
@@ -114,42 +114,3 @@ def ordinal_of(pod: ManagedPod) -> int:
 def revision_of(pod: ManagedPod) -> str:
     """The name of the revision of which a pod was made."""
     return pod.labels.get(REVISION_LABEL, "")
-
-
-@value
-class RevisionView:
-    """A ControllerRevision: a template under a number."""
-
-    namespace: str
-    name: str
-    uid: str
-    owner: Owner | None
-    deletion_us: int | None
-    labels: dict[str, str]
-    number: int
-    created_us: int
-    template: Document
-    document: Document
-
-    @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
-
-
-def revision_view(document: Document) -> RevisionView:
-    """The view of a ControllerRevision document."""
-    metadata = document["metadata"]
-    spec = (document.get("data") or {}).get("spec") or {}
-    return RevisionView(
-        namespace=metadata["namespace"],
-        name=metadata["name"],
-        uid=metadata["uid"],
-        owner=controller_of(metadata),
-        deletion_us=metadata.get("deletionTimestamp"),
-        labels=metadata.get("labels") or {},
-        number=document.get("revision") or 0,
-        created_us=metadata.get("creationTimestamp") or 0,
-        template=spec.get("template") or {},
-        document=document,
-    )

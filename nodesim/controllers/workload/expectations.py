@@ -7,6 +7,7 @@ Source: pkg/controller/controller_utils.go `ControllerExpectations`, `UIDTrackin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import attrs
@@ -29,13 +30,9 @@ class Expectations:
     def __init__(self) -> None:
         self._awaited: dict[str, _Expectation] = {}
 
-    def expect_creations(self, key: str, count: int, now_us: int) -> None:
-        """`count` pods are about to be created."""
-        self._awaited[key] = _Expectation(count, {}, now_us)
-
-    def expect_deletions(self, key: str, pods: list[str], now_us: int) -> None:
-        """These pods are about to be deleted."""
-        self._awaited[key] = _Expectation(0, dict.fromkeys(pods), now_us)
+    def expect(self, key: str, creations: int, deletions: Iterable[str], now_us: int) -> None:
+        """So many pods are about to be created, and these to be deleted."""
+        self._awaited[key] = _Expectation(creations, dict.fromkeys(deletions), now_us)
 
     def creation_observed(self, key: str, count: int = 1) -> None:
         """`count` pods appeared, or will not be created after all."""

@@ -27,6 +27,8 @@ class ManagedPod:
     """The annotation pod-deletion-cost; 0 where it is absent or not a 32-bit number."""
     restarts_max: int
     """Of its containers, the most restarts."""
+    target: str = ""
+    """The node where it is, or the one that its affinity names."""
 
     @property
     def key(self) -> str:
@@ -73,7 +75,20 @@ def managed_pod_view(document: Document) -> ManagedPod:
     """The view of a pod document."""
     statuses: list[dict[str, Any]] = (document.get("status") or {}).get("containerStatuses") or []
     restarts = max((item.get("restartCount") or 0 for item in statuses), default=0)
-    return ManagedPod(pod_view(document), _deletion_cost(document["metadata"].get("annotations") or {}), restarts)
+    pod, cost = pod_view(document), _deletion_cost(document["metadata"].get("annotations") or {})
+    return ManagedPod(pod, cost, restarts, pod.node or _named_node(document.get("spec") or {}))
+
+
+def _named_node(spec: Document) -> str:
+    """Source: pkg/controller/daemon/util `GetTargetNodeName`: the first field that names one node."""
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    for term in required.get("nodeSelectorTerms") or ():
+        for field in term.get("matchFields") or ():
+            if field["key"] == "metadata.name" and field["operator"] == "In":
+                values: list[str] = field.get("values") or []
+                return values[0] if len(values) == 1 else ""
+    return ""
 
 
 def _deletion_cost(annotations: dict[str, str]) -> int:

@@ -105,7 +105,7 @@ def test_a_ready_pod_is_available_when_its_time_has_passed(
 def test_creations_count_until_seen() -> None:
     """Two creations are awaited until two pods were seen; a third one seen does no harm."""
     expectations = Expectations()
-    expectations.expect_creations("k", 2, 0)
+    expectations.expect("k", 2, (), 0)
     answers = [expectations.satisfied("k", 0)]
     for _ in range(3):
         expectations.creation_observed("k")
@@ -116,7 +116,7 @@ def test_creations_count_until_seen() -> None:
 def test_a_deletion_counts_once() -> None:
     """Seeing one pod's deletion twice does not stand for another's."""
     expectations = Expectations()
-    expectations.expect_deletions("k", ["a", "b"], 0)
+    expectations.expect("k", 0, ["a", "b"], 0)
     expectations.deletion_observed("k", "a")
     expectations.deletion_observed("k", "a")
     expectations.deletion_observed("k", "x")
@@ -132,7 +132,7 @@ def test_expectations_expire_and_are_forgotten() -> None:
     expectations.creation_observed("k")
     expectations.deletion_observed("k", "a")
     assert expectations.satisfied("k", 0)
-    expectations.expect_creations("k", 1, 7)
+    expectations.expect("k", 1, (), 7)
     assert not expectations.satisfied("k", 7 + 5 * MINUTE)
     assert expectations.satisfied("k", 8 + 5 * MINUTE)
     expectations.forget("k")

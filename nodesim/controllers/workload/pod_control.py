@@ -1,0 +1,59 @@
+"""How are pods made and deleted for a workload, and what is told of it?
+
+What is asked for is noted first (`Expectations`), so that no second sync asks for it again before it was seen.
+Source: pkg/controller/controller_utils.go `RealPodControl`; replica_set.go `manageReplicas`, daemon_controller.go
+`syncNodes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+
+import attrs
+
+from nodesim.controllers.workload.batches import slow_start
+from nodesim.controllers.workload.expectations import Expectations
+from nodesim.controllers.workload.ownership import Parent
+from nodesim.controllers.workload.pods import ManagedPod
+from nodesim.controllers.workload.script import Answers, Ask, Order, why
+from nodesim.machine import Answered, Call, Record
+from nodesim.messages import Create, Delete
+
+
+@attrs.frozen
+class PodControl:
+    """For one workload; `event` makes the call that tells (type, reason, message) about it."""
+
+    parent: Parent
+    expectations: Expectations
+    event: Callable[[str, str, str], Call]
+
+    def create(self, pods: Sequence[bytes]) -> Generator[Order, Answers, str]:
+        """Create pods (encoded) that are expected already, slowly at first; the first error, or ""."""
+        namespace = self.parent.namespace
+        started = yield from slow_start([Create("pods", namespace, pod) for pod in pods], self._created)
+        # What was never asked for will not be seen either; the next sync starts slowly again.
+        self.expectations.creation_observed(self.parent.key, started.skipped)
+        return started.error
+
+    def _created(self, _place: int, answer: Answered) -> list[Call | Record]:
+        if answer.ok:
+            name = answer.document["metadata"]["name"] if answer.document else ""
+            return [self.event("Normal", "SuccessfulCreate", f"Created pod: {name}")]
+        self.expectations.creation_observed(self.parent.key)
+        return [self.event("Warning", "FailedCreate", f"Error creating: {why(answer)}")]
+
+    def delete(self, pods: Sequence[ManagedPod]) -> Generator[Order, Answers, str]:
+        """Delete pods whose going is expected already, all at once; the first error, or ""; none of what is gone."""
+
+        def deleted(place: int, answer: Answered) -> list[Call | Record]:
+            pod = pods[place]
+            if answer.ok:
+                return [self.event("Normal", "SuccessfulDelete", f"Deleted pod: {pod.name}")]
+            self.expectations.deletion_observed(self.parent.key, pod.key)
+            if answer.code == 404:
+                return []
+            return [self.event("Warning", "FailedDelete", f"Error deleting: {why(answer)}")]
+
+        answers = yield Ask(tuple(Delete("pods", self.parent.namespace, pod.name) for pod in pods), deleted)
+        return next((why(answer) for answer in answers if not answer.ok and answer.code != 404), "")
