@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test check format bench clean
+.PHONY: help run test check format bench mutants clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ format: $(VENV)/.dev ## Format the code
 
 bench: $(VENV)/.dev ## Measure heartbeats, codec and whole scenarios, as ratios
 	$(BIN)/python -m benchmarks
+
+mutants: $(VENV)/.dev ## Change one rule at a time in a copy, and see that the tests catch each change
+	$(BIN)/python -m tests.mutants
 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -124,6 +124,16 @@ def test_a_list_after_a_break_is_compared_with_the_version_of_the_last_renewal(
     assert (heard[-1], reflector.version) == (("w1", 130), "13")
 
 
+def test_what_a_list_after_a_break_no_longer_shows_is_gone() -> None:
+    """It went while nobody watched: told as a deletion, by key, behind what appeared; and forgotten."""
+    reflector, _ = following()
+    reflector.broken()
+    events = [Changed("leases", "s/w2", None, ("8", 80)), Changed("leases", "s/w0", ("4", 0), None)]
+    assert reflector.answered(listed("12", packed("w1", "5"), packed("w2", "8", 80)), 3) == events
+    reflector.broken()
+    assert reflector.answered(listed("13", packed("w1", "5"), packed("w2", "8", 80)), 4) == []
+
+
 class Deaf:
     """A program that may hear of nothing but its start and its caches."""
 

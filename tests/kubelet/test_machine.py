@@ -203,6 +203,7 @@ def test_a_kubelet_that_starts_cut_off_leaves_everything_as_it_finds_it() -> Non
         "ContainerStarted",
         "ContainerStopped",
     ]
+    assert [r.fields["why"] for _, _, r in wire.records if r.kind == "ContainerStopped"] == ["exited"]
     wire.cut.clear()
     wire.run(300 * SECOND)
     starts = [record for _, _, record in wire.records if record.kind == "ContainerStarted"]

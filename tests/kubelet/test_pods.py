@@ -92,6 +92,17 @@ def test_up_to_1_26_a_pod_goes_while_still_running() -> None:
     assert len(bench.requests(Delete, "pods")) == 1
 
 
+@pytest.mark.parametrize("profile", [V1_24, V1_36], ids=lambda profile: profile.name)
+def test_the_object_stays_as_long_as_a_container_runs(profile: Profile) -> None:
+    """Whatever the API shows of its phase, the final delete comes after the last stop."""
+    bench = running(profile, NEVER_STOPS)
+    ask_deletion(bench)
+    bench.run(90 * SECOND)
+    [(stopped_us, _, _)] = stops(bench)
+    [(deleted_us, _)] = bench.requests(Delete, "pods")
+    assert 60 * SECOND < stopped_us <= deleted_us
+
+
 def test_a_container_that_does_not_stop_is_killed_when_the_grace_ends() -> None:
     """`stopAfter: never`: SIGKILL after the pod's 30 s, counted from when the kubelet saw the deletion."""
     bench = running(rules=NEVER_STOPS)

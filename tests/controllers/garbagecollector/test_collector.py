@@ -8,6 +8,10 @@ import pytest
 
 from nodesim.apiserver.unmodelled import resource_of
 from nodesim.controllers.garbagecollector import ACTOR, GarbageCollector
+from nodesim.controllers.garbagecollector.attempts import Attempt
+from nodesim.controllers.garbagecollector.graph import Graph
+from nodesim.controllers.garbagecollector.views import Identity, OwnedObject, OwnerReference
+from nodesim.machine import Answered, Record
 from nodesim.messages import Delete, Failure, Get, Patch, Renew
 from nodesim.objects import Document, decode_document
 from tests.controllers.live import Live
@@ -180,6 +184,33 @@ def test_a_namesake_is_not_the_owner() -> None:
     owners.widget("new-leaf", owners.widget("root"))
     owners.start()
     assert owners.there() == ["new-leaf", "root"]
+
+
+def test_a_namesake_that_the_caches_have_not_shown_yet_is_not_the_owner() -> None:
+    """The cache still has the owner; the API server has another object of its name: the dependent goes."""
+    graph = Graph()
+    root = OwnedObject(Identity(WIDGETS.name, "Widget", "default", "root", "old"), (), (), being_deleted=False)
+    owner = OwnerReference(WIDGETS.name, "Widget", namespaced=True, name="root", uid="old", blocks=False)
+    leaf = OwnedObject(Identity(WIDGETS.name, "Widget", "default", "leaf", "leaf"), (owner,), (), being_deleted=False)
+    graph.changed(None, root)
+    graph.changed(None, leaf)
+    script = Attempt("delete/leaf", graph.nodes["leaf"], graph, [WIDGETS.name], 0).run()
+    named = {"apiVersion": "example.com/v1", "kind": "Widget", "name": "root", "uid": "old"}
+    documents = {
+        "leaf": {"metadata": {"name": "leaf", "uid": "leaf", "ownerReferences": [named]}},
+        "root": {"metadata": {"name": "root", "uid": "new"}},
+    }
+    order: Any = next(script)
+    requests = []
+    with pytest.raises(StopIteration):
+        while True:
+            if isinstance(order, Record):
+                order = next(script)
+                continue
+            (request,) = order.requests
+            requests.append(request)
+            order = script.send((Answered((), 200, document=documents[request.name]),))
+    assert [(type(request), request.name) for request in requests] == [(Get, "leaf"), (Get, "root"), (Delete, "leaf")]
 
 
 def test_a_reference_with_the_wrong_name_is_absent() -> None:

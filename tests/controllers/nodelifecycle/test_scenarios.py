@@ -256,6 +256,26 @@ def test_1_7_10_leaving_master_disruption_gives_every_node_a_fresh_grace() -> No
     assert probes["Node/n1"] == left_us
 
 
+def test_1_7_10_an_excluded_node_that_was_silent_meanwhile_gets_a_fresh_grace_too() -> None:
+    """It does not count, so all zones are down while it is Ready; its silence counts from the end of that."""
+    cluster = Cluster()
+    labels = {"n2": {"node.kubernetes.io/exclude-disruption": ""}}
+    healthy(cluster, ["n1", "n2"], until_us=1, labels=labels)
+    cluster.renew_every("n2", 10 * SECOND, 21 * SECOND)
+    cluster.start()
+    cluster.run(59 * SECOND)
+    assert unknown_at(cluster) == {"n1": 50 * SECOND}
+    cluster.heartbeat("n1", lease_only=False)
+    cluster.renew_every("n1", 60 * SECOND, 200 * SECOND)
+    cluster.run(150 * SECOND)
+    left_us = cluster.records("ZoneStateChanged")[-1][0]
+    assert left_us == 60 * SECOND + TRIP
+    (probe_us,) = (
+        fields["probe_us"] for _, object_, fields in cluster.records("NodeStatusUnknown") if object_ == "Node/n2"
+    )
+    assert probe_us == left_us
+
+
 def test_1_7_8_a_taint_added_during_the_pass_is_not_stripped() -> None:
     """Master disruption strips what the nodes carried when its pass began; a taint that comes meanwhile stays."""
     cluster = Cluster()
