@@ -22,6 +22,7 @@ from nodesim.cloud.provider import CloudError, Provider
 from nodesim.cloud.views import SHUTDOWN, CloudNode, cloud_node
 from nodesim.controllers.nodelifecycle.node_writes import NodeWrites
 from nodesim.controllers.nodelifecycle.taints import AddTaints, RemoveTaints
+from nodesim.controllers.workload.caches import keep
 from nodesim.machine import Answered, Call, Changed, ProgramEffect, ProgramEvent, Record, SetTimer, Started, TimerFired
 from nodesim.messages import Delete
 from nodesim.objects import Taint
@@ -69,10 +70,7 @@ class CloudNodeLifecycleController:
         out: list[ProgramEffect] = []
         match event:
             case Changed():
-                if event.new is None:
-                    self._nodes.pop(event.key, None)
-                else:
-                    self._nodes[event.key] = event.new
+                keep(self._nodes, event.key, event.new)
             case Started():
                 # The first pass does not wait for the cache, and finds it empty.
                 self._go_on(now_us, out)

@@ -22,6 +22,7 @@ from nodesim.client.watches import WatchSpec
 from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.cloud.provider import CloudError, Instance, Provider
 from nodesim.cloud.views import UNINITIALIZED, CloudNode, cloud_node
+from nodesim.controllers.workload.caches import keep
 from nodesim.controllers.workload.queue import SyncQueue
 from nodesim.controllers.workload.script import Outcome, Script, Sync, ask, why
 from nodesim.machine import (
@@ -112,11 +113,7 @@ class CloudNodeController:
     def handle(self, event: ProgramEvent, now_us: int) -> list[ProgramEffect]:
         """One event in, the orders that follow from it out."""
         if isinstance(event, Changed):
-            if event.new is None:
-                self._nodes.pop(event.key, None)
-                self._conflicts.pop(event.key, None)
-            else:
-                self._nodes[event.key] = event.new
+            keep(self._nodes, event.key, event.new)
             return self._queue.add([event.key], now_us)
         if isinstance(event, TimerFired) and event.key == _STATUS:
             return self._update_addresses(now_us)

@@ -22,6 +22,7 @@ from nodesim.cloud.provider import CloudError, Provider, Route
 from nodesim.cloud.views import CloudNode, cloud_node
 from nodesim.controllers.nodeipam.blocks import networks_of
 from nodesim.controllers.nodeipam.cidr_set import overlap, parse_network
+from nodesim.controllers.workload.caches import keep
 from nodesim.machine import Call, Changed, ProgramEffect, ProgramEvent, Record, SetTimer, Synced, TimerFired
 from nodesim.messages import Patch
 from nodesim.objects import encode_document, whole_second
@@ -75,10 +76,7 @@ class RouteController:
         """One event in, the orders that follow from it out."""
         match event:
             case Changed():
-                if event.new is None:
-                    self._nodes.pop(event.key, None)
-                else:
-                    self._nodes[event.key] = event.new
+                keep(self._nodes, event.key, event.new)
             case TimerFired() | Synced():
                 # The next one first, without a cause: a rhythm is nobody's consequence.
                 again = SetTimer(_TICK, now_us + self._period_us - self._ahead_us, caused=None)

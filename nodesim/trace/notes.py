@@ -134,6 +134,10 @@ def _of_decisions(evidence: Evidence, begun_us: int) -> Iterator[Note]:
             )
         elif kind == "EvictionCancelled":
             yield Note(record.t_us, record.object, "eviction cancelled", "", "eviction cancelled", _ANNOUNCED)
+        elif kind == "InstanceMissing":
+            yield Note(record.t_us, record.object, sentence(record), "", sentence(record), _JUDGED)
+        elif kind == "CIDRNotAvailable" and fields.get("count") == 1:
+            yield Note(record.t_us, record.object, "no podCIDR is left for it", "", "no podCIDR is left", _JUDGED)
         elif kind == "KindNotModelled":
             what = sentence(record)
             yield Note(record.t_us, "", what, "", what, FAULT)
@@ -162,7 +166,10 @@ def _when(fields: dict[str, Any]) -> str:
 
 
 def _of_node(node: Incarnation, begun_us: int, known: dict[str, TraceRecord]) -> Iterator[Note]:
-    """Changes of Ready, taints and cordons, once the node had been Ready; what it began with is no news."""
+    """Changes of Ready, taints and cordons, once the node had been Ready; what it began with is no news.
+
+    A podCIDR is told of a node that came after the start.
+    """
     if node.created_us >= begun_us:
         yield _note(node, node.sights[0], "registered", _FOLLOWED)
     settled = False
@@ -174,6 +181,9 @@ def _of_node(node: Incarnation, begun_us: int, known: dict[str, TraceRecord]) ->
             yield _note(node, sight, "object is gone", _JUDGED)
             return
         taints = [str(taint) for taint in state.get("taints", ())]
+        blocks = state.get("pod_cidrs")
+        if blocks and not before.get("pod_cidrs") and sight.t_us >= begun_us:
+            yield _note(node, sight, f"podCIDR {' and '.join(blocks)}", _FOLLOWED)
         if not settled:
             settled = node_is_ready(state)
             born_with |= dict.fromkeys(taints)

@@ -57,6 +57,8 @@ def changes_of(state: dict[str, Any]) -> list[str]:
         parts.append(f"taints are {', '.join(state['taints'])}" if state["taints"] else "no taints")
     if state.get("unschedulable") is not None:
         parts.append("unschedulable" if state["unschedulable"] else "schedulable")
+    if state.get("pod_cidrs"):
+        parts.append(f"podCIDRs are {', '.join(state['pod_cidrs'])}")
     if state.get("deletion_us") is not None:
         parts.append(f"deletionTimestamp {instant(int(state['deletion_us']))}")
     if state.get("node"):
@@ -151,6 +153,10 @@ def _not_empty(fields: dict[str, Any]) -> str:
     return f"{fields.get('remaining')} objects left, looked at again at {instant(int(fields['until_us']))}"
 
 
+def _blocks(fields: dict[str, Any]) -> str:
+    return " and ".join(fields.get("cidrs", ()))
+
+
 def _connection_lost(fields: dict[str, Any]) -> str:
     return f"connection {fields.get('connection', '')} lost ({fields.get('why', '')})"
 
@@ -213,6 +219,20 @@ _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "NodeQuarantined": _quarantined,
     "PodCollected": _collected,
     "KindNotModelled": _not_modelled,
+    "PodCIDRsAllocated": lambda fields: f"gets {_blocks(fields)}",
+    "PodCIDRsReleased": lambda fields: f"{_blocks(fields)} free again",
+    "AllocatorNotStarted": lambda fields: f"no podCIDRs are handed out: {fields.get('why', '')}",
+    "NodeNotInitialised": lambda fields: f"not initialised: {fields.get('error', '')}",
+    "InstanceMissing": lambda fields: "the cloud has no such instance",
+    "InstanceNotKnown": lambda fields: f"nobody knows whether its instance exists: {fields.get('error', '')}",
+    "InstanceTerminated": lambda fields: "instance terminated",
+    "InstanceStopped": lambda fields: "instance stopped",
+    "InstanceStarted": lambda fields: "instance started",
+    "RouteCreated": lambda fields: f"route for {fields.get('cidr', '')} made",
+    "RouteDeleted": lambda fields: f"route for {fields.get('cidr', '')} deleted",
+    "RoutesNotKnown": lambda fields: f"routes are left as they are: {fields.get('error', '')}",
+    "CloudApiDown": lambda fields: "the cloud's API fails",
+    "CloudApiUp": lambda fields: "the cloud's API answers again",
     "RunEnded": lambda fields: "the run ended",
     "NodeStatusUnknown": _status_unknown,
     "LeaseFoundFresh": lambda fields: "silent by the cache, but its lease is fresh: not marked",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +51,24 @@ def test_what_is_given_back_waits_for_the_walk() -> None:
     assert [made.allocate_next() for _ in range(4)] == ["10.0.2.0/24", "10.0.3.0/24", "10.0.0.0/24", None]
     assert made.release(network("10.0.2.0/24"))
     assert [made.allocate_next() for _ in range(2)] == ["10.0.2.0/24", None]
+
+
+UPSTREAM: Final = yaml.safe_load((Path(__file__).parents[2] / "data" / "upstream-cases.yaml").read_text())
+REUSE: Final = UPSTREAM["derived"]["cidr_reuse"]
+
+
+def test_the_derived_case_of_reuse() -> None:
+    """`derived.cidr_reuse`: nodes come and go, each with the block that the case says."""
+    made = CidrSet(network(REUSE["cluster"]), REUSE["mask"])
+    held: dict[str, str] = {}
+    for line in REUSE["sequence"]:
+        what, node, *rest = line.split()
+        if what == "delete":
+            assert made.release(network(held.pop(node)))
+            continue
+        block = made.allocate_next()
+        assert block == rest[1]
+        held[node] = block
 
 
 @pytest.mark.parametrize(
@@ -103,7 +123,8 @@ class Naive:
         return [block for block in self.blocks if block.overlaps(ip_network(cidr, strict=False))]
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
 @given(
     family=st.sampled_from([("10.0.0.0/21", 24, "10.0.{}.{}/{}"), ("fd00:0:0:8::/61", 64, "fd00:0:0:{:x}:{:x}::/{}")]),
     actions=st.lists(
