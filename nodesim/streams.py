@@ -46,6 +46,12 @@ class Stream:
         """The next value, uniform in [0, limit); one draw, also for limit 1."""
         return self.draw() * limit >> 64
 
+    def walk(self, at: int, step: int, jitter: int, until: int) -> int:
+        """Go on from `at` by steps of `step` and, drawn anew for each, up to `jitter` more, to `until` or beyond."""
+        while at < until:
+            at += step + (self.draw() * jitter >> 64)
+        return at
+
     def __repr__(self) -> str:
         """Name and how far it was drawn."""
         return f"Stream({self.name!r}, index={self.index})"

@@ -44,3 +44,15 @@ def test_seeds_and_names_give_different_streams() -> None:
     """Another seed or another name is another sequence."""
     first = {Streams(seed).stream(name).draw() for seed in (1, 2) for name in ("a", "b")}
     assert len(first) == 4
+
+
+def test_a_walk_draws_a_jitter_for_each_step() -> None:
+    """As the steps taken one by one; none where the place is reached already."""
+    walked, stepped = Streams(3).stream("x"), Streams(3).stream("x")
+    at = 5
+    while at < 1_000:
+        at += 100 + stepped.below(4)
+    assert walked.walk(5, 100, 4, 1_000) == at
+    assert walked.index == stepped.index
+    assert walked.walk(at, 100, 4, at) == at
+    assert walked.index == stepped.index

@@ -61,8 +61,11 @@ def plain_document(packed: bytes) -> Document | Failure:
     return document
 
 
-def typed_document(resource: Resource, document: Document) -> Document | Failure:
-    """The document as an object of its kind: kind and apiVersion agree (or are filled in), fields have their types."""
+def typed_document(resource: Resource, document: Document, stored: Document | None = None) -> Document | Failure:
+    """The document as an object of its kind: kind and apiVersion agree (or are filled in), fields have their types.
+
+    `stored` is the object from which a patch made the document.
+    """
     version = document.get("apiVersion") or resource.api_version
     kind = document.get("kind") or resource.kind
     if version != resource.api_version and not _other_version(resource, version):
@@ -74,7 +77,7 @@ def typed_document(resource: Resource, document: Document) -> Document | Failure
         return failures.bad_request(f'{kind!s:.80} in version "{version}" cannot be handled as a {resource.kind}')
     if "apiVersion" not in document or "kind" not in document:
         document = {"apiVersion": version, "kind": kind, **document}
-    fault = misshapen(resource.rules, document)
+    fault = misshapen(resource.rules, document, stored)
     if fault is not None:
         return failures.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {fault}')
     return document

@@ -27,10 +27,10 @@ def record_of(resource: Resource, change: Change, by: str, verb: str, *, heartbe
     where, uid = object_ref(document), document["metadata"]["uid"]
     if change.type == "DELETED":
         return Record("ObjectDeleted", where, {"by": by, "uid": uid})
-    state = _summary_of(resource, change.new)
-    if change.old is None:
+    before = None if change.old is None else _summary_of(resource, change.old)
+    state = _summary_of(resource, change.new, before)
+    if before is None:
         return Record("ObjectCreated", where, {"by": by, "uid": uid, "state": dict(state)})
-    before = _summary_of(resource, change.old)
     changed = {name: item for name, item in state.items() if item != before.get(name)}
     if not changed:
         return None
@@ -106,9 +106,11 @@ def _is_ready(status: dict[str, Any]) -> bool:
     return any(item["type"] == "Ready" and item.get("status") == "True" for item in status.get("conditions") or ())
 
 
-def _summary_of(resource: Resource, stored: Stored) -> Fields:
+def _summary_of(resource: Resource, stored: Stored, before: Fields | None = None) -> Fields:
+    """The summary, made once; the one `before` where it says the same."""
     if stored.summary is None:
-        stored.summary = shared(summary(resource.rules, stored.document))
+        made = summary(resource.rules, stored.document)
+        stored.summary = before if made == before else shared(made)
     assert stored.summary is not None
     return stored.summary
 

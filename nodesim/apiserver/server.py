@@ -266,12 +266,14 @@ class ApiServer:
         verb = _VERBS[type(message)]
         last = len(outcome.changes) - 1
         for place, change in enumerate(outcome.changes):
-            record = record_of(resource, change, frame.source, verb, heartbeats=self._record_heartbeats)
-            if record is not None:
-                effects.append(record)
+            beat = outcome.beat
+            if not beat:  # Heartbeat times stand in no record of a Node.
+                record = record_of(resource, change, frame.source, verb, heartbeats=self._record_heartbeats)
+                if record is not None:
+                    effects.append(record)
             if place == last and answers:
                 effects.append(_reply(frame, outcome.answer))
-            self.watch_events += self._watches.of[resource.name].publish(change, now_us, effects)
+            self.watch_events += self._watches.of[resource.name].publish(change, now_us, effects, beat=beat)
             change.forget_parsed()
         if not outcome.changes:
             effects += [_reply(frame, outcome.answer)] if answers else []

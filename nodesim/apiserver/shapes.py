@@ -301,19 +301,20 @@ _ANY_KIND: Final[Shape] = {"metadata!": _METADATA}
 _NAMES: Final = {str: "a string", int: "an integer", bool: "a boolean"}
 
 
-def misshapen(kind: str, document: Document) -> str | None:
+def misshapen(kind: str, document: Document, stored: Document | None = None) -> str | None:
     """The first field that is not of its type, as `spec.containers[0].name must be a string`; None where all are.
 
-    Of a kind without rules ("") only the metadata is looked at.
+    Of a kind without rules ("") only the metadata is looked at.  What the document shares with the `stored` one (the
+    very same maps and lists at the same place, as a patch leaves them) was looked at when that was stored.
     """
-    return _fault(SHAPES[kind] if kind else _ANY_KIND, document, "")
+    return _fault(SHAPES[kind] if kind else _ANY_KIND, document, "", stored)
 
 
-def _fault(shape: Shape, found: Any, path: str) -> str | None:
-    if found is None:
+def _fault(shape: Shape, found: Any, path: str, known: Any = None) -> str | None:
+    if found is None or found is known:
         return None
     if type(shape) is dict:
-        return _map_fault(shape, found, path)
+        return _map_fault(shape, found, path, known if type(known) is dict else {})
     if type(shape) is list:
         if type(found) is not list:
             return f"{path} must be a list"
@@ -331,7 +332,7 @@ def _fault(shape: Shape, found: Any, path: str) -> str | None:
     return None if type(found) is shape else f"{path} must be {_NAMES[shape]}"
 
 
-def _map_fault(shape: Shape, found: Any, path: str) -> str | None:
+def _map_fault(shape: Shape, found: Any, path: str, known: dict[str, Any]) -> str | None:
     if type(found) is not dict:
         return f"{path or 'the document'} must be a map"
     before = f"{path}." if path else ""
@@ -339,7 +340,7 @@ def _map_fault(shape: Shape, found: Any, path: str) -> str | None:
         for name, item in found.items():
             if item is None:
                 return f"{before}{name} must not be null"
-            fault = _fault(shape["*"], item, before + name)
+            fault = _fault(shape["*"], item, before + name, known.get(name))
             if fault:
                 return fault
         return None
@@ -350,7 +351,7 @@ def _map_fault(shape: Shape, found: Any, path: str) -> str | None:
                 return f"{before}{name} is required"
         item = found.get(name)
         if item is not None:
-            fault = _fault(inner, item, before + name)
+            fault = _fault(inner, item, before + name, known.get(name))
             if fault:
                 return fault
     return None

@@ -30,6 +30,7 @@ Key: TypeAlias = tuple[str, str]
 VERSIONS_PER_US: Final = 1000
 
 LEASES: Final = BY_PLURAL["leases"]
+NODES: Final = BY_PLURAL["nodes"]
 _RENEWABLE_BYTES_MAX: Final = DOCUMENT_BYTES_MAX - 64
 """A lease no larger than this stays below the limit with any renewTime and resourceVersion."""
 

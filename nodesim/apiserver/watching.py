@@ -38,7 +38,7 @@ class Watcher:
     brief: bool = False
     """Renewals of leases are told by `Renewed`."""
     steady: bool = False
-    """Renewals of leases are not told."""
+    """Heartbeats (renewals of leases, a Node's status with new heartbeat times only) are not told."""
 
     @property
     def order(self) -> tuple[str, int]:
@@ -134,12 +134,12 @@ class ResourceWatches:
         if bucket is not None and not self._buckets[bucket]:
             del self._buckets[bucket]
 
-    def publish(self, change: Change, now_us: int, out: list[MachineEffect]) -> int:
-        """Remember a change and append the frames that tell of it; how many they are."""
+    def publish(self, change: Change, now_us: int, out: list[MachineEffect], *, beat: bool = False) -> int:
+        """Remember a change and append the frames that tell of it (of a `beat` only to whom it matters); how many."""
         self.history.append(change, now_us)
         told = len(out)
-        if self.choosy:
-            self._tell(change, out)
+        if self.choosy or beat:
+            self._tell(change, out, beat=beat)
         else:
             event = WatchEvent(change.type, change.new.packed)
             for watcher in self.plain:
@@ -159,8 +159,10 @@ class ResourceWatches:
                     out.append(Send(watcher.client, event, 0, watcher.id, watcher.connection))
         return len(out) - told
 
-    def _tell(self, change: Change, out: list[MachineEffect]) -> None:
+    def _tell(self, change: Change, out: list[MachineEffect], *, beat: bool = False) -> None:
         for watcher in self._concerned(change):
+            if beat and watcher.steady and watcher.selection.everything:
+                continue
             seen = watcher.event(change)
             if seen is not None:
                 out.append(watcher.send(seen))

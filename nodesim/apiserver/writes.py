@@ -28,11 +28,11 @@ from nodesim.apiserver.patch import PatchError, merge_patch, strategic_merge_pat
 from nodesim.apiserver.priority import second_default, system_classes, with_priority
 from nodesim.apiserver.reading import addressed, find_one, find_resource, plain_document, typed_document
 from nodesim.apiserver.registry import BY_PLURAL, START_NAMESPACES, Resource
-from nodesim.apiserver.store import Change, DocumentTooLarge, Store, Stored, generated_name
+from nodesim.apiserver.store import NODES, Change, DocumentTooLarge, Store, Stored, generated_name
 from nodesim.apiserver.strategy import prepared_for_create, prepared_for_update
 from nodesim.apiserver.validation import create_faults, update_faults
 from nodesim.messages import Bind, Create, Delete, Done, Evict, Failure, Patch, Renew, Update
-from nodesim.objects import Document, encode_document, whole_second
+from nodesim.objects import Document, encode_document, is_heartbeat, whole_second
 from nodesim.profiles import Profile, Settings
 from nodesim.values import value
 
@@ -48,6 +48,8 @@ class Outcome:
     resource: Resource
     answer: Done
     changes: list[Change]
+    beat: bool = False
+    """All that is new is the time of a Node's heartbeat."""
 
 
 class Writes:
@@ -119,9 +121,7 @@ class Writes:
                 return failures.not_found(resource, request.name)
             return self._create(resource, document, now_us)
         outcome = self._replace(resource, stored, document, request.subresource, now_us)
-        if request.brief and isinstance(outcome, Outcome):
-            outcome = Outcome(resource, Done(200, b"", outcome.answer.resource_version), outcome.changes)
-        return outcome
+        return _in_brief(outcome) if request.brief else outcome
 
     def patch(self, request: Patch, now_us: int) -> Outcome | Failure:
         """PATCH: applied to the object as it is now, so it conflicts only where it names a version or uid."""
@@ -141,13 +141,18 @@ class Writes:
             patched: Any = apply(stored.document, change)
         except PatchError as broken:
             return failures.bad_request(str(broken))
-        document = self._typed(resource, patched, request.namespace, request.name)
+        if request.subresource == "status" and resource is NODES and is_heartbeat(stored.document, change):
+            # Nothing could be wrong with the result or changed by strategies: the rest is the stored document's own.
+            beat = self._commit(resource, stored, patched, now_us, beat=True)
+            return _in_brief(beat) if request.brief else beat
+        document = self._typed(resource, patched, request.namespace, request.name, stored.document)
         if isinstance(document, Failure):
             return document
         if not document["metadata"].get("resourceVersion"):
             metadata = {**document["metadata"], "resourceVersion": str(stored.version)}
             document = {**document, "metadata": metadata}
-        return self._replace(resource, stored, document, request.subresource, now_us)
+        outcome = self._replace(resource, stored, document, request.subresource, now_us)
+        return _in_brief(outcome) if request.brief else outcome
 
     def bind(self, request: Bind, now_us: int) -> Outcome | Failure:
         """POST pods/NAME/binding: nodeName and PodScheduled; nobody asks whether the node exists."""
@@ -263,8 +268,10 @@ class Writes:
     def _wall_us(self, now_us: int) -> int:
         return self._store.clock.wall_us(now_us)
 
-    def _typed(self, resource: Resource, document: Document, namespace: str, name: str) -> Document | Failure:
-        typed = typed_document(resource, document)
+    def _typed(
+        self, resource: Resource, document: Document, namespace: str, name: str, stored: Document | None = None
+    ) -> Document | Failure:
+        typed = typed_document(resource, document, stored)
         return typed if isinstance(typed, Failure) else addressed(resource, typed, namespace, name)
 
     def _create(self, resource: Resource, document: Document, now_us: int) -> Outcome | Failure:
@@ -339,13 +346,23 @@ class Writes:
             return Outcome(resource, _done(200, last), [Change("DELETED", last, stored)])
         return self._commit(resource, stored, new, now_us)
 
-    def _commit(self, resource: Resource, stored: Stored, document: Document, now_us: int) -> Outcome | Failure:
+    def _commit(
+        self, resource: Resource, stored: Stored, document: Document, now_us: int, *, beat: bool = False
+    ) -> Outcome | Failure:
         try:
             fresh = self._store.replace(resource, stored, document, now_us)
         except DocumentTooLarge as broken:
             return failures.too_large(broken.size)
         changes = [] if fresh is stored else [Change("MODIFIED", fresh, stored)]
-        return Outcome(resource, _done(200, fresh), changes)
+        return Outcome(resource, _done(200, fresh), changes, beat)
+
+
+def _in_brief(outcome: Outcome | Failure) -> Outcome | Failure:
+    """The same with the version alone for an answer."""
+    if isinstance(outcome, Failure):
+        return outcome
+    answer = Done(outcome.answer.code, b"", outcome.answer.resource_version)
+    return Outcome(outcome.resource, answer, outcome.changes, outcome.beat)
 
 
 def _done(code: int, stored: Stored) -> Done:

@@ -17,7 +17,7 @@ from nodesim.client.backoff import ReflectorBackoff
 from nodesim.client.watches import WatchSpec
 from nodesim.machine import Changed, ProgramEvent, Synced
 from nodesim.messages import Done, Failure, List, Listed, Renewed, Watch, WatchEvent
-from nodesim.objects import decode_document
+from nodesim.objects import Document, decode_document
 from nodesim.streams import Stream
 
 
@@ -100,9 +100,13 @@ class Reflector:
                 return None
             del self.cache[key], self.versions[key]
             return Changed(self.label, key, old, None)
-        new = self.cache[key] = self.spec.view(document)
+        new = self.cache[key] = self._view(document, old)
         self.versions[key] = version
         return Changed(self.label, key, old, new)
+
+    def _view(self, document: Document, old: Any) -> Any:
+        spec = self.spec
+        return spec.view(document) if old is None or spec.again is None else spec.again(document, old)
 
     def renewed(self, event: Renewed) -> None:
         """A lease was renewed: the program's port hears of it; the view in the cache keeps its older time."""
@@ -125,7 +129,7 @@ class Reflector:
             if self.versions.get(key) == version:
                 continue
             old = self.cache.get(key)
-            new = self.cache[key] = self.spec.view(document)
+            new = self.cache[key] = self._view(document, old)
             self.versions[key] = version
             events.append(Changed(label, key, old, new))
         for key in sorted(self.cache.keys() - listed):

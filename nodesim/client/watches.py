@@ -25,7 +25,9 @@ class WatchSpec:
     labels: str = ""
     renewed: Callable[[str, int], None] | None = None
     steady: bool = False
-    """Renewals of leases are not told at all: for views of metadata."""
+    """Heartbeats (renewals of leases, new heartbeat times in a Node's status) are not told: for views without them."""
+    again: Callable[[Document, Any], Any] | None = None
+    """Makes the view of an object from its document and the older view, instead of `view`, where there is one."""
     label: str = ""
     """Names the watch in `Changed` and `Synced`; left empty it is the resource."""
 

@@ -26,17 +26,17 @@ from nodesim.streams import Streams
 COMPONENT: Final = "kubelet"
 
 
-def whole_document(document: Document) -> Document:
+def whole_document(document: Document, before: Document | None = None) -> Document:
     """The view of a kubelet's watches: it needs all of its own Node and of its pods."""
-    whole: Document = shared(document)
+    whole: Document = shared(document, before)
     return whole
 
 
 def watches_of(node: str) -> tuple[WatchSpec, ...]:
     """What a kubelet watches: its Node first, then the pods bound to it."""
     return (
-        WatchSpec("nodes", whole_document, fields=f"metadata.name={node}"),
-        WatchSpec("pods", whole_document, fields=f"spec.nodeName={node}"),
+        WatchSpec("nodes", whole_document, fields=f"metadata.name={node}", again=whole_document),
+        WatchSpec("pods", whole_document, fields=f"spec.nodeName={node}", again=whole_document),
     )
 
 

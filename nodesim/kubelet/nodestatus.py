@@ -32,9 +32,9 @@ def draft_status(node: Document, own: Document, truth: NodeTruth, wall_us: int) 
     """What to write over a Node's status; `own` is what `machine_status` says, `wall_us` what the
     machine's clock shows.
 
-    Resources that others added to capacity or allocatable are kept.  Only what differs goes into the patch, and always
-    the conditions, because their heartbeat times do.  In a cloud `own` has no addresses: those that the Node has are
-    kept (nodestatus/setters.go `NodeAddress`).
+    Resources that others added to capacity or allocatable are kept.  Only what differs goes into the patch, as
+    `CreateTwoWayMergePatch` makes it; of the conditions that is always at least their heartbeat times.  In a cloud
+    `own` has no addresses: those that the Node has are kept (nodestatus/setters.go `NodeAddress`).
     """
     status = node.get("status") or {}
     patched: Document = {}
@@ -47,7 +47,7 @@ def draft_status(node: Document, own: Document, truth: NodeTruth, wall_us: int) 
     old = status.get("conditions") or []
     conditions, events = next_conditions(old, truth, wall_us)
     changed = bool(patched) or conditions_differ(old, conditions)
-    patched["conditions"] = conditions
+    patched["conditions"] = _differences(old, conditions)
     patch: Document = {"status": patched}
     found_labels = node["metadata"].get("labels") or {}
     labels = {key: item for key, item in OS_ARCH_LABELS.items() if found_labels.get(key) != item}
@@ -62,3 +62,18 @@ def draft_status(node: Document, own: Document, truth: NodeTruth, wall_us: int) 
         events=tuple(events),
         rebooted=bool(known_boot) and known_boot != own["nodeInfo"]["bootID"],
     )
+
+
+def _differences(old: list[Document], new: list[Document]) -> list[Document]:
+    """Of each condition its type and what is new in it; none of `new` lacks a field that it had."""
+    before = {item["type"]: item for item in old}
+    changes = []
+    for item in new:
+        was = before.get(item["type"])
+        if was is None:
+            changes.append(item)
+        elif was is not item:
+            changed = {key: value for key, value in item.items() if was.get(key) != value}
+            if changed:
+                changes.append({"type": item["type"], **changed})
+    return changes

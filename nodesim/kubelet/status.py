@@ -31,7 +31,7 @@ from nodesim.kubelet.node_document import initial_node, machine_status
 from nodesim.kubelet.nodestatus import StatusDraft, draft_status
 from nodesim.machine import Answered, Call, CancelTimer, Record, SetTimer
 from nodesim.messages import Get, Patch
-from nodesim.objects import Document, encode_document
+from nodesim.objects import Document, encode_document, is_only_heartbeat
 from nodesim.profiles import Profile, Settings
 from nodesim.spec import NodeSpec
 from nodesim.streams import Stream
@@ -61,6 +61,7 @@ class StatusKeeper:
     """Posts one node's status; `ahead_us` is the part of its first pause that lies before the process began."""
 
     __slots__ = (
+        "_agrees",
         "_ahead_us",
         "_armed_us",
         "_begun_us",
@@ -123,6 +124,8 @@ class StatusKeeper:
         self.truth = NodeTruth()
         self.cached: Document | None = None
         """The Node as the kubelet's watch has it."""
+        self._agrees: Document | None = None
+        """A Node that says just what is so; while `cached` is this one and `truth` the same, there is nothing to do."""
         self._begun_us = 0
         self._ready_at_us: int | None = None
         """When the registration's aftermath is over; None: not registered."""
@@ -171,6 +174,7 @@ class StatusKeeper:
 
     def truth_changed(self, now_us: int) -> list[StatusEffect]:
         """`truth` is another: the next tick posts it."""
+        self._agrees = None
         return self._arm(now_us)
 
     def fired(self, now_us: int) -> list[StatusEffect]:
@@ -230,7 +234,7 @@ class StatusKeeper:
     def _post(self, tag: tuple[str, str], draft: StatusDraft, now_us: int) -> list[StatusEffect]:
         why = "first" if self._last_report_us is None else "changed" if draft.changed else "due"
         posted = Record("NodeStatusPosted", f"Node/{self._node}", {"why": why})
-        request = Patch("nodes", "", self._node, "status", "strategic", encode_document(draft.patch))
+        request = Patch("nodes", "", self._node, "status", "strategic", encode_document(draft.patch), brief=True)
         # The events come behind it: in Kubernetes a goroutine of its own sends them.
         effects: list[StatusEffect] = [Call(tag, request, self._settings.heartbeat_timeout_us, posted)]
         if draft.rebooted and not self._reboot_told:
@@ -313,15 +317,24 @@ class StatusKeeper:
     def _wake_us(self, now_us: int) -> int:
         """From when on a tick would do something, as far as is known now."""
         due_us = self._due_us()
-        if self.cached is None or due_us is None or self._draft(self.cached, now_us).changed:
+        if self.cached is None or due_us is None:
+            return now_us
+        if not self._nothing_new(self.cached) and self._draft(self.cached, now_us).changed:
             return now_us
         assert self._ready_at_us is not None
         return min(due_us, self._ready_at_us) if now_us < self._ready_at_us else due_us
 
+    def _nothing_new(self, node: Document) -> bool:
+        """Says a Node the same as one that just said what is so?  Then it agrees, too, without a look at it."""
+        agrees = self._agrees
+        if agrees is not None and agrees is not node:
+            self._agrees = node if is_only_heartbeat(agrees, node) else None
+        return self._agrees is not None
+
     def _advance(self, now_us: int) -> None:
         """Draw the ticks that went by because they had nothing to do."""
-        while self._tick_us < now_us:
-            self._tick_us += self._period_us()
+        every_us = self._settings.node_status_update_us
+        self._tick_us = self._ticks.walk(self._tick_us, every_us, self._jitter_us, now_us)
 
     def _period_us(self) -> int:
         return self._settings.node_status_update_us + self._ticks.below(self._jitter_us)
@@ -335,7 +348,11 @@ class StatusKeeper:
     def _draft(self, node: Document, now_us: int) -> StatusDraft:
         self._find_errors(now_us)
         draft = draft_status(node, self._to_post, self.truth, self._clock.wall_us(now_us))
-        return draft if _pod_cidrs(node) in ("", self._pod_cidrs) else attrs.evolve(draft, changed=True)
+        if _pod_cidrs(node) not in ("", self._pod_cidrs):
+            draft = attrs.evolve(draft, changed=True)
+        settled = self._ready_at_us is not None and now_us >= self._ready_at_us
+        self._agrees = node if settled and not draft.changed else None
+        return draft
 
     def _find_errors(self, now_us: int) -> None:
         errors = [error for error in self.truth.errors if error != CSI_NODE_MISSING]

@@ -112,7 +112,11 @@ class Renew:
 
 @value
 class Patch:
-    """Change parts of an object.  `style` is `strategic` or `merge`; `subresource` is "" or `status`."""
+    """Change parts of an object.
+
+    `style` is `strategic` or `merge`; `subresource` is "" or `status`.  With `brief` the answer carries only the new
+    resourceVersion.
+    """
 
     resource: str
     namespace: str
@@ -120,6 +124,7 @@ class Patch:
     subresource: str
     style: str
     document: bytes
+    brief: bool = False
 
 
 @value
@@ -164,7 +169,7 @@ class Watch:
 
     A version older than the server remembers is answered with `Failure` 410 Expired.  With `brief`, and
     without selectors, a lease that was renewed by `Renew` is told by `Renewed` instead of the whole object; with
-    `steady`, and without selectors, it is not told at all (for those who read metadata only).
+    `steady`, and without selectors, it is not told at all, nor a Node of which only heartbeat times are new.
     """
 
     resource: str

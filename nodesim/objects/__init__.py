@@ -10,6 +10,7 @@ from nodesim.objects.documents import (
     shared,
     whole_second,
 )
+from nodesim.objects.heartbeats import is_heartbeat, is_only_heartbeat
 from nodesim.objects.lease import LEASE_NAMESPACE, LeaseView, lease_view
 from nodesim.objects.node import (
     Condition,
@@ -44,6 +45,8 @@ __all__ = [
     "disruption_target",
     "encode_document",
     "first_untolerated",
+    "is_heartbeat",
+    "is_only_heartbeat",
     "lease_view",
     "node_view",
     "object_ref",

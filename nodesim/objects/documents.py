@@ -93,8 +93,18 @@ def check_plain(value: object, depth: int = DOCUMENT_DEPTH_MAX) -> None:
         raise FrameError(msg)
 
 
-def shared(value: Any) -> Any:
-    """The same JSON value with each word kept once in memory, for documents that stay and that thousands resemble."""
+def shared(value: Any, like: Any = None) -> Any:
+    """The same JSON value with each word kept once in memory, for documents that stay and that thousands resemble.
+
+    Where it says the same as a value that was made so before, `like`, it is that one.
+    """
+    if like is not None and type(value) is type(like):
+        if value == like:
+            return like
+        if type(value) is dict:
+            return {intern(key): shared(item, like.get(key)) for key, item in value.items()}
+        if type(value) is list and len(value) == len(like):
+            return [shared(item, was) for item, was in zip(value, like)]
     if isinstance(value, str):
         return intern(value)
     if isinstance(value, dict):

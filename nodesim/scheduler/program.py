@@ -76,7 +76,7 @@ class Scheduler:
         self._profile = profile
         self._clock = clock
         self.watches: tuple[WatchSpec, ...] = (
-            WatchSpec("nodes", node_facts if profile.queueing_hints else node_facts_with_conditions),
+            WatchSpec("nodes", node_facts if profile.queueing_hints else node_facts_with_conditions, steady=True),
             WatchSpec("pods", pod_to_place),
             WatchSpec("namespaces", namespace_labels),
             WatchSpec("services", service_kin),

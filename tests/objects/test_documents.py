@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodesim.errors import FrameError
-from nodesim.objects import check_plain, decode_document, encode_document, object_ref, whole_second
+from nodesim.objects import check_plain, decode_document, encode_document, object_ref, shared, whole_second
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=10),
@@ -73,3 +73,11 @@ def test_records_name_objects_by_kind_namespace_and_name() -> None:
     assert object_ref({"kind": "Node", "metadata": {"name": "w0"}}) == "Node/w0"
     assert object_ref({"kind": "Pod", "metadata": {"name": "p", "namespace": "d"}}) == "Pod/d/p"
     assert whole_second(1_999_999) == 1_000_000
+
+
+@given(JSON, JSON)
+def test_what_is_shared_says_the_same(value: Any, like: Any) -> None:
+    """Whatever it is made alike to, and an equal value is taken as it is."""
+    assert shared(value, shared(like)) == value
+    before = shared(value)
+    assert before is None or shared(decode_document(encode_document({"x": value}))["x"], before) is before

@@ -66,7 +66,7 @@ class EndpointSliceController:
     watches: tuple[WatchSpec, ...] = (
         WatchSpec("services", service_view),
         WatchSpec("pods", endpoint_pod),
-        WatchSpec("nodes", _node_name),
+        WatchSpec("nodes", _node_name, steady=True),
         WatchSpec("endpointslices", slice_view),
     )
 

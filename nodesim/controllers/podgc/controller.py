@@ -61,7 +61,7 @@ class PodGarbageCollector:
     """
 
     def __init__(self, settings: Settings, profile: Profile, *, ahead_us: int = 0, clock: Clock = TRUE_CLOCK) -> None:
-        self.watches: Final = (WatchSpec("pods", collected_pod), WatchSpec("nodes", collected_node))
+        self.watches: Final = (WatchSpec("pods", collected_pod), WatchSpec("nodes", collected_node, steady=True))
         self._threshold = settings.terminated_pod_gc_threshold
         self._profile = profile
         self._clock = clock

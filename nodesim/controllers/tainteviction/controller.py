@@ -73,7 +73,10 @@ class TaintEvictionController:
     It has no option of its own: nothing in `settings` concerns it.
     """
 
-    watches: tuple[WatchSpec, ...] = (WatchSpec("pods", pod_view), WatchSpec("nodes", tainted_node))
+    watches: tuple[WatchSpec, ...] = (
+        WatchSpec("pods", pod_view),
+        WatchSpec("nodes", tainted_node, steady=True),
+    )
 
     def __init__(self, settings: Settings, profile: Profile, *, clock: Clock = TRUE_CLOCK) -> None:
         self._profile = profile
