@@ -7,7 +7,7 @@ counts is the quotient of the sums of CPU time, so that whatever else the machin
 has a process of its own, so that none finds the memory that another left behind.
 
 First renewals alone; then with the status report that each node makes every five minutes besides, as it does by
-default: a GET's worth of Node, patched, stored and told, on every thirtieth renewal.
+default: a whole Node read, patched, stored and told, with every thirtieth renewal.
 """
 
 from __future__ import annotations

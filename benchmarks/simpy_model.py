@@ -2,9 +2,8 @@
 
 What somebody would write who only wanted the timing: nodes that renew every 10 s and wait for the reply, a server that
 takes requests from a store, a controller that hears of each.  It does less than nodesim: no connections, no documents,
-no resourceVersions to compare, no pass over the nodes, no trace; its nodes make no status reports either, so nodesim's make
-none in this comparison.  `PatientModel` has one thing more that each call
-needs: it is given up after 10 s.
+no resourceVersions to compare, no pass over the nodes, no trace; and no status reports, so nodesim's nodes make none
+here either.  `PatientModel` has one thing more that each call needs: it is given up after 10 s.
 """
 
 from __future__ import annotations
