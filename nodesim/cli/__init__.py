@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
-
-from nodesim.errors import ExitCode
+from typing import Final
 
 __all__ = ["main"]
+
+_INTERRUPTED: Final = 130
+"""`ExitCode.INTERRUPTED`, whose module is one of those that are read."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -19,5 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from nodesim.cli.command import run_command
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
-        sys.exit(ExitCode.INTERRUPTED)
+        sys.stderr.flush()
+        # Python itself would end by the signal where it met it inside an `exec`, as dataclasses use.
+        os._exit(_INTERRUPTED)
     run_command(arguments)

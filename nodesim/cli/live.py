@@ -1,9 +1,9 @@
-"""How is a run in real time followed: a trace that can be read up to now, and the story as it happens?"""
+"""How is a run followed while it goes on: a trace that can be read up to now, and the story as it happens?"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -12,7 +12,7 @@ from rich.console import Console
 
 from nodesim.cli.report import row_text
 from nodesim.scenario.runner import Run
-from nodesim.trace.records import TraceRecord, order
+from nodesim.trace.records import BEFORE_ALL, Place, TraceRecord, line_of, order
 from nodesim.trace.unfolding import Unfolding
 from nodesim.trace.writer import trace_lines
 
@@ -32,10 +32,15 @@ class Follow:
     def __init__(self, run: Run, trace: Path | None, console: Console | None) -> None:
         self._run = run
         self._path = trace
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
         self._console = console
         self._records: list[TraceRecord] = []
-        self._written: set[str] = set()
+        """Those that are told."""
+        self._done: tuple[Place, int] = (BEFORE_ALL, 0)
+        """The last record that was taken, and how long the file was then: an interruption may come at any moment, and
+        what stands behind that is written again."""
+        self._header = self._done
+        """The same as the file began."""
         self._disordered = False
         """Did records come too late for their place in the file?"""
         self._unfolding = Unfolding()
@@ -44,9 +49,9 @@ class Follow:
 
     def __enter__(self) -> Self:
         if self._path is not None:
-            self._file = self._path.open("w", encoding="ascii", newline="\n")
-            self._file.writelines(trace_lines(self._run.header, ()))
-            self._file.flush()
+            self._file = self._path.open("wb")
+            self._write(BEFORE_ALL, [line.encode() for line in trace_lines(self._run.header, ())])
+            self._header = self._done
         return self
 
     def __call__(self, records: Sequence[TraceRecord], now_us: int) -> None:
@@ -58,26 +63,34 @@ class Follow:
             self._tell(now_us)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._take([record for record in self._run.records() if record.id not in self._written])
+        last, length = self._header if self._disordered else self._done
+        rest = self._run.records(after=last)
         if self._file is not None:
-            if self._disordered:
-                self._file.seek(0)
-                self._file.truncate()
-                self._file.writelines(trace_lines(self._run.header, self._run.records()))
+            self._file.seek(length)
+            self._file.truncate()
+            self._file.writelines(_line(record) for record in rest)
             self._file.close()
         if self._console is not None:
+            self._records = [record for record in self._records if order(record) <= last] + rest
             self._print(self._run.now_us, ended=True)
 
     def _take(self, records: Sequence[TraceRecord]) -> None:
-        late = bool(records) and bool(self._records) and order(records[0]) < order(self._records[-1])
-        self._records += records
-        if late:  # An agent that was away brings what it did meanwhile.
-            self._disordered = True
-            self._records.sort(key=order)
-        self._written.update(record.id for record in records)
+        late = order(records[0]) < self._done[0]
+        if self._console is not None:
+            self._records += records
+            if late:
+                self._records.sort(key=order)
+        self._disordered = self._disordered or late  # An agent that was away brings what it did meanwhile.
+        self._write(max(self._done[0], order(records[-1])), map(_line, records))
+
+    def _write(self, last: Place, lines: Iterable[bytes]) -> None:
+        written = 0
         if self._file is not None:
-            self._file.writelines(list(trace_lines({}, records))[1:])
+            text = b"".join(lines)
+            self._file.write(text)
             self._file.flush()
+            written = len(text)
+        self._done = (last, self._done[1] + written)
 
     def _tell(self, now_us: int) -> None:
         began = time.perf_counter()
@@ -92,3 +105,7 @@ class Follow:
         assert self._console is not None
         for row in self._unfolding.rows(self._records, now_us, ended=ended):
             self._console.print(row_text(row))
+
+
+def _line(record: TraceRecord) -> bytes:
+    return line_of(record).encode() + b"\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +25,6 @@ from nodesim.scenario.load import load_scenario
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.runner import Run
 from nodesim.spec import Scenario
-from nodesim.trace.writer import trace_lines
 from nodesim.units import SECOND
 
 SPEED_MIN, SPEED_MAX = 0.001, 100_000.0
@@ -147,12 +146,10 @@ def play_one(path: Path, scenario: Scenario, wishes: Wishes, place: str = "", sp
 
 def _virtual(made: Run, wishes: Wishes, place: str) -> None:
     """Play in virtual time; whatever comes, the trace is written as far as the run came."""
-    try:
-        with _progress(made.scenario, place, quiet=wishes.quiet) as progress:
-            made.play(progress)
-    finally:
-        if wishes.trace is not None:
-            _write_trace(made, wishes.trace)
+    with ExitStack() as stack:
+        follow = stack.enter_context(Follow(made, wishes.trace, None)) if wishes.trace is not None else None
+        progress = stack.enter_context(_progress(made.scenario, place, quiet=wishes.quiet))
+        made.play(progress, follow)
 
 
 def _live(made: Run, wishes: Wishes) -> bool:
@@ -165,12 +162,6 @@ def _live(made: Run, wishes: Wishes) -> bool:
     with Follow(made, wishes.trace, console) as follow:
         made.play(sink=follow)
     return tell
-
-
-def _write_trace(made: Run, path: Path) -> None:
-    """The trace as far as the run came."""
-    with path.open("w", encoding="ascii", newline="\n") as out:
-        out.writelines(trace_lines(made.header, made.records()))
 
 
 class _Bar:

@@ -29,7 +29,7 @@ from nodesim.scenario.result import RealTime, RunResult
 from nodesim.scenario.spread import WORST_US, Elsewhere, Hub
 from nodesim.spec import Scenario
 from nodesim.trace.evidence import Evidence
-from nodesim.trace.records import TraceRecord, digest, order
+from nodesim.trace.records import BEFORE_ALL, Place, TraceRecord, digest, order
 from nodesim.units import SECOND
 from nodesim.world import Advance, Lag, Live, RealClock, VirtualClock, World, driving, living
 from nodesim.world.driver import Turns
@@ -88,11 +88,12 @@ class Run:
         """How far the run has come."""
         return min(world.now_us for world in self.cluster.worlds)
 
-    def records(self) -> list[TraceRecord]:
-        """All records up to now, in the trace's order."""
+    def records(self, after: Place = BEFORE_ALL) -> list[TraceRecord]:
+        """All records up to now that come after a place in the trace, in the trace's order."""
         now_us = self.now_us
-        made = [record for world in self.cluster.worlds for record in world.records] + self._elsewhere.records
-        made += [record for record in self.plan.records if record.t_us <= now_us]
+        made = [record for world in self.cluster.worlds for record in world.records if order(record) > after]
+        made += [record for record in self._elsewhere.records if order(record) > after]
+        made += [record for record in self.plan.records if record.t_us <= now_us and order(record) > after]
         return sorted(made, key=order)
 
     @property
@@ -105,8 +106,8 @@ class Run:
 
         Args:
             progress: told the time (us) now and then.
-            sink: in real time, takes the records as they are made (what is left after an interruption is not handed to
-                it: see `records`).
+            sink: takes the records as they are made (what is left after an interruption is not handed to it: see
+                `records`); not in virtual time over several worlds or agents.
 
         Raises:
             NodesimError: the run could not be finished.
@@ -117,17 +118,30 @@ class Run:
                 trio.run(self._live, real, progress, sink, clock=real)
             else:
                 clock = VirtualClock()
-                trio.run(self._play, clock, progress, clock=clock)
+                trio.run(self._play, clock, progress, sink, clock=clock)
         except BaseExceptionGroup as group:
             error = single_error(group)
             raise error from error.__cause__
         self._wall = time.perf_counter() - self._began
 
-    async def _play(self, clock: VirtualClock, progress: Callable[[int], None] | None) -> None:
-        async with self._driving(clock, progress) as advance:
+    async def _play(self, clock: VirtualClock, progress: Callable[[int], None] | None, sink: Sink | None) -> None:
+        if sink is None or self._spread is not None or len(self.cluster.worlds) > 1:
+            follower = None
+        else:
+            follower = Follower(self.cluster.worlds[0], self.plan, sink)
+
+        def came(now_us: int) -> None:
+            if progress is not None:
+                progress(now_us)
+            if follower is not None:
+                follower(now_us - 1)  # At this instant itself more may be recorded.
+
+        async with self._driving(clock, came) as advance:
             await advance(min(STARTUP_US, self.scenario.duration_us))
             self._startup_wall = time.perf_counter() - self._began
             await advance(self.scenario.duration_us)
+        if follower is not None:
+            follower(self.scenario.duration_us)
 
     def _driving(
         self, clock: VirtualClock, progress: Callable[[int], None] | None

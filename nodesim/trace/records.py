@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from nodesim.values import value
 
@@ -31,7 +31,13 @@ class TraceRecord:
         return f"{self.actor}#{self.n}"
 
 
-def order(record: TraceRecord) -> tuple[int, str, int]:
+Place: TypeAlias = tuple[int, str, int]
+"""Where a record stands in the trace: after all that are less."""
+
+BEFORE_ALL: Final[Place] = (-1, "", 0)
+
+
+def order(record: TraceRecord) -> Place:
     """The place of a record in the trace."""
     return (record.t_us, record.actor, record.n)
 
