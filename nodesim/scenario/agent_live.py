@@ -166,6 +166,8 @@ class LiveRun:
                     self._logged(count)
                 case Time():
                     self._set(clock, word)
+                case Left() if self._over.is_set():
+                    self._up = False
                 case Left(why=why):
                     self._up = False
                     abroad.lost([SERVER])

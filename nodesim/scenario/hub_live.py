@@ -56,7 +56,7 @@ COUNTDOWN_S: Final = 0.25
 """Real seconds between the word that all agents are ready and the beginning: they set their clocks meanwhile."""
 LOOK_EVERY_S: Final = 0.05
 """Real seconds between two looks at what has become final."""
-HELD_BACK_S: Final = 10.0
+HELD_BACK_S: Final = 5.0
 """So long (real seconds) the trace waits for an agent that is away; what it still brings then is put in its place
 later."""
 FINISH_S: Final = 5.0

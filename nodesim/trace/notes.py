@@ -151,7 +151,9 @@ def _of_decisions(evidence: Evidence, begun_us: int) -> Iterator[Note]:
         elif kind in ("AgentLeft", "AgentReturned", "AgentRestarted"):
             yield Note(record.t_us, record.object, sentence(record), "", record.id, FAULT)
         elif kind in ("RunLate", "RunCaughtUp"):
-            yield Note(record.t_us, "", sentence(record), "", kind, FAULT)
+            agent = record.actor.removeprefix("clock/")
+            about = "" if agent in (record.actor, "hub") else f"Agent/{agent}"
+            yield Note(record.t_us, about, sentence(record), "", kind, FAULT)
         elif kind == "StatefulSetWaits" and record.t_us >= begun_us:
             why = str(fields.get("why", ""))
             yield Note(record.t_us, record.object, f"waits for {fields.get('pod')}", why, "waits for a pod", _FOLLOWED)

@@ -178,7 +178,9 @@ class Live:
         late_us = now_us - head_us
         if late_us > lag.slack_us:
             self._floor_us = now_us - lag.slack_us
+            world.late = True
             done = world.run(now_us, LIVE_TURNS_AT_ONCE, self._take_late)
+            world.late = False
             world.now_us = max(world.now_us, self._floor_us)
         else:
             done = world.run(now_us, LIVE_TURNS_AT_ONCE)

@@ -110,6 +110,18 @@ def test_when_the_link_goes_down_what_waits_is_dropped_and_counted() -> None:
     assert agent.next_frame() is None
 
 
+def test_a_hub_that_ends_hears_that_all_have_heard_it_and_welcomes_nobody_any_more() -> None:
+    """So that it can close its socket when nothing is left to be read."""
+    wire, _, agent = joined()
+    wire.hub.bye("the hub has ended")
+    wire.hub.due.update(wire.hub.peers)
+    wire.exchange()
+    assert agent.events == [Left(HUB, "the hub has ended", 0)]
+    assert not wire.hub.peers
+    wire.pass_time(2 * SECOND)
+    assert agent.events[1:] == []
+
+
 def test_frames_of_an_older_connection_are_dropped() -> None:
     """A frame that was on its way when the link was made anew does not reach anybody."""
     wire, _identity, agent = joined()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from typing import Any
@@ -114,6 +115,28 @@ def test_nobody_is_handed_an_instant_older_than_the_slack_and_the_trace_says_tha
     assert {record.kind for record in world.records} <= {"RunLate", "RunCaughtUp"}
     kinds = [record.kind for record in world.records]
     assert all(first != second for first, second in pairwise(kinds)), "they take turns"
+
+
+def test_a_timer_that_was_due_before_a_late_turn_and_is_set_again_is_due_at_once() -> None:
+    """A process that was stopped finds several timers due; the turn of the first may set the second as it was."""
+    due_us = {"first": SECOND, "second": 2 * SECOND}
+
+    def both(event: Any, now_us: int) -> list[Any]:
+        if isinstance(event, Started):
+            return [SetTimer(key, at_us) for key, at_us in due_us.items()]
+        return [SetTimer("second", due_us["second"])] if event == TimerFired("first") else []
+
+    world, machine = world_of(both)
+
+    async def stopped(live: Live) -> None:
+        time.sleep(0.03)
+        await live(30_000 * SECOND)
+
+    run(world, 1_000_000, stopped, slack_us=5 * SECOND)
+    fired = [(t_us, event) for t_us, event in machine.seen if isinstance(event, TimerFired)]
+    assert [event for _, event in fired] == [TimerFired("first"), TimerFired("second")]
+    assert fired[0][0] > due_us["second"]
+    assert fired[1][0] >= fired[0][0]
 
 
 def test_a_frame_from_elsewhere_wakes_a_world_that_has_nothing_to_do() -> None:

@@ -116,6 +116,9 @@ class AgentEnd(SocketEnd):
             self._failures = 0
             self._agent.connected()
         elif event == zmq.EVENT_DISCONNECTED:
+            # What came before is heard first: the hub's last words above all.
+            while self._agent.up and self._pump.readable() and self._pump.turn():
+                pass
             self._agent.disconnected("the link is gone")
         elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             self._agent.refused = Refused(f"the hub at {self.address} does not accept this agent's key")

@@ -99,6 +99,7 @@ class AgentSession:
         elif head.kind == frames.PING:
             self.control.append(self._pack(frames.PONG))
         elif head.kind == frames.BYE:
+            self.bye("so does this agent")  # The hub waits for it.
             self._leave(head.rest)
         elif head.kind != frames.PONG:
             self.counts["broken"] += 1

@@ -15,6 +15,7 @@ import zmq
 from transports.zeromq.ends import FRAMES_A_TURN, INBOX_LEN_MAX, SocketEnd, check_size
 from transports.zeromq.hub_sessions import HubSessions, Peer
 from transports.zeromq.pump import BATCH, Listener, Pump
+from transports.zeromq.sockets import LINGER_MS
 from transports.zeromq.timing import TICK_S
 
 PARK_S: Final = 0.01
@@ -137,10 +138,17 @@ class HubEnd(SocketEnd):
         self.go()
 
     def bye(self, why: str) -> None:
-        """Tell all agents that the hub ends."""
+        """Tell all agents that the hub ends, and wait a moment until they have heard it.
+
+        Whoever closes a connection on which something is still to be read resets it, and last words get lost.
+        """
         self._pump.turn()
         self._sessions.bye(why)
+        until_s = time.monotonic() + LINGER_MS / 1_000
         self._pump.turn()
+        while self._sessions.peers and time.monotonic() < until_s:
+            self._pump.socket.poll(int(PARK_S * 1_000), zmq.POLLIN)
+            self._pump.turn()
 
     def _monitored(self, parts: Sequence[bytes]) -> None:
         """A connection ended somewhere; asking all agents is how one hears whose it was."""

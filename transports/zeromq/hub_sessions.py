@@ -66,6 +66,7 @@ class HubSessions:
         self.refused: Refused | None = None  # The hub is refused by nobody.
         self.counts = {"stale": 0, "epoch": 0, "broken": 0, "full": 0, "lost": 0}
         self._claims: dict[str, _Claim] = {}
+        self._ending = False
         self._watch_silence = watch_silence
         self._with_keys = with_keys
         self._now_us = now_us
@@ -153,13 +154,16 @@ class HubSessions:
             self._leave(peer, f"refused: {why}")
 
     def bye(self, why: str) -> None:
-        """Tell all agents that the hub ends."""
+        """Tell all agents that the hub ends; from now on nobody is welcome."""
+        self._ending = True
         for peer in self.peers.values():
             self._say(peer, frames.BYE, why)
 
     # --- who is here ------------------------------------------------------------------------------------------------
 
     def _hello(self, identity: bytes, key_name: str, head: frames.Head) -> None:
+        if self._ending:
+            return
         name = head.rest
         if self._with_keys and key_name != name:
             self._refuse(identity, head, f"this key belongs to {key_name}, not to {name}")
