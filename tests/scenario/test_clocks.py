@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nodesim.actors import Api
 from nodesim.profiles import PROFILES
 from nodesim.scenario.load import load_scenario
 from nodesim.scenario.options import RunOptions
@@ -170,3 +172,83 @@ def test_a_step_that_lasts_is_undone(tmp_path: Path) -> None:
         if record.kind == "ClockChanged"
     ]
     assert told == [(0, SECOND, 100), (MINUTE, HOUR, 100), (2 * MINUTE, SECOND + 120 * 100, 100)]
+
+
+OFFSETS = {"apiserver": 1 * HOUR, "kube-controller-manager": 2 * HOUR, "scheduler": 3 * HOUR, "node": 4 * HOUR}
+
+
+def whose(date_us: object) -> str:
+    """Whose clock a date was read from: they are whole hours apart, and the run takes minutes."""
+    assert isinstance(date_us, int)
+    return {offset_us // HOUR: who for who, offset_us in OFFSETS.items()}[date_us // HOUR]
+
+
+def test_every_date_is_read_from_the_clock_of_who_writes_it(tmp_path: Path) -> None:
+    """Each component an hour further ahead; what the API holds after a cut tells who wrote which date."""
+    found: dict[str, list[Any]] = {}
+
+    async def look(api: Api) -> None:
+        await api.sleep(170)
+        for resource in ("nodes", "pods", "leases", "events"):
+            found[resource] = list(await api.list(resource))
+
+    steps = ", ".join(
+        f"{{at: 0s, clock: {{component: {who}, offset: {offset_us // HOUR}h}}}}"
+        for who, offset_us in OFFSETS.items()
+        if who != "node"
+    )
+    path = tmp_path / "clocks.yaml"
+    pods = (
+        "[{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {nodeName: w-0, containers: [{name: c, image: i}],"
+        " tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists, tolerationSeconds: 20}]}},"
+        " {apiVersion: v1, kind: Pod, metadata: {name: placed}, spec: {nodeSelector: {kubernetes.io/hostname: w-1},"
+        " containers: [{name: c, image: i}]}},"
+        " {apiVersion: v1, kind: Pod, metadata: {name: nowhere}, spec: {nodeSelector: {no: such},"
+        " containers: [{name: c, image: i}]}}]"
+    )
+    path.write_text(
+        f"{HEAD}  duration: 3m\n  nodes: [{{name: w, count: 3, clock: {{offset: 4h}}}}]\n  manifests: {pods}\n"
+        f"  actors: [{{name: look}}]\n  steps: [{steps}, {{at: 30s, cut: {{nodes: [w-0]}}}}]\n"
+    )
+    run_scenario(load_scenario(path), actors={"look": look})
+    lost, *_ = found["nodes"]
+    nowhere, evicted, placed = sorted(found["pods"], key=lambda pod: str(pod["metadata"]["name"]))
+    conditions = {item["type"]: item for item in lost["status"]["conditions"]}
+    of_pod = {item["type"]: item for item in evicted["status"]["conditions"]}
+    events = {item["reason"]: item for item in found["events"]}
+    dates = {
+        "node created": lost["metadata"]["creationTimestamp"],
+        "node heartbeat": conditions["Ready"]["lastHeartbeatTime"],
+        "node made Unknown": conditions["Ready"]["lastTransitionTime"],
+        "taint added": lost["spec"]["taints"][0]["timeAdded"],
+        "lease renewed": found["leases"][0]["spec"]["renewTime"],
+        "pod created": evicted["metadata"]["creationTimestamp"],
+        "pod started": evicted["status"]["startTime"],
+        "container started": evicted["status"]["containerStatuses"][0]["state"]["running"]["startedAt"],
+        "pod made not ready": of_pod["Ready"]["lastTransitionTime"],
+        "pod disrupted": of_pod["DisruptionTarget"]["lastTransitionTime"],
+        "pod to go": evicted["metadata"]["deletionTimestamp"],
+        "pod that fits nowhere": nowhere["status"]["conditions"][0]["lastTransitionTime"],
+        "pod ready": {item["type"]: item for item in placed["status"]["conditions"]}["Ready"]["lastTransitionTime"],
+        "node event": events["NodeNotReady"]["firstTimestamp"],
+        "eviction event": events["TaintManagerEviction"]["firstTimestamp"],
+        "scheduler event": events["Scheduled"]["firstTimestamp"],
+    }
+    assert {what: whose(date_us) for what, date_us in dates.items()} == {
+        "node created": "apiserver",
+        "node heartbeat": "node",
+        "node made Unknown": "kube-controller-manager",
+        "taint added": "kube-controller-manager",
+        "lease renewed": "node",
+        "pod created": "apiserver",
+        "pod started": "node",
+        "container started": "node",
+        "pod made not ready": "kube-controller-manager",
+        "pod disrupted": "kube-controller-manager",
+        "pod to go": "apiserver",
+        "pod that fits nowhere": "scheduler",
+        "pod ready": "node",
+        "node event": "kube-controller-manager",
+        "eviction event": "kube-controller-manager",
+        "scheduler event": "scheduler",
+    }
