@@ -33,6 +33,8 @@ StepVerb: TypeAlias = Literal[
     "crash",
     "stop",
     "start",
+    "pause",
+    "resume",
     "lag",
     "clock",
     "kill-kubelet",
@@ -146,7 +148,8 @@ class Step:
       `before` (that call leaves or not), `restart_after_us` (int or None); lag: `by_us`
     * clock: `offset_us`, `step_us`, `drift_ppm` (int or None, which leaves it)
 
-    `component` is set instead of `nodes` for crash, stop, start, lag, and for cut, heal and clock of one component.
+    `component` is set instead of `nodes` for crash, stop, start, pause, resume, lag, and for cut, heal and clock of one
+    component.
     """
 
     at_us: int

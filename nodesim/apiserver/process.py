@@ -25,6 +25,11 @@ class ServerProcess:
         """Whether it runs."""
         return f"<ServerProcess #{self._processes}: {'runs' if self.up else 'is down'}>"
 
+    @property
+    def running(self) -> bool:
+        """Is there a process now?"""
+        return self.up
+
     def handle(self, event: MachineEvent, now_us: int) -> list[MachineEffect]:
         """One event in, what follows from it out."""
         if isinstance(event, Started):

@@ -124,6 +124,11 @@ class Process:
         """Its name and whether it runs."""
         return f"<Process {self.name} #{self._processes}: {'runs' if self.client is not None else 'is down'}>"
 
+    @property
+    def running(self) -> bool:
+        """Is there a process now?"""
+        return self.client is not None
+
     def handle(self, event: MachineEvent, now_us: int) -> list[MachineEffect]:
         """One event in, the orders that follow from it out."""
         if isinstance(event, TimerFired) and type(event.key) is tuple and event.key[0] == TIMER:

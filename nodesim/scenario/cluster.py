@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from nodesim.actors.process import Actor, ActorProcess
 from nodesim.apiserver import ApiServer
 from nodesim.apiserver.process import ServerProcess
 from nodesim.client import SERVER, ClientMachine
+from nodesim.client.pausing import Pausable, Stoppable
 from nodesim.client.process import MakeClient, Process
 from nodesim.clocks import TRUE_CLOCK
 from nodesim.controllers.leaderelection import ManagerProcess
@@ -23,7 +24,7 @@ from nodesim.scenario.components import COMPONENTS, MANAGERS, Making, client_of,
 from nodesim.scenario.instances import provider_of
 from nodesim.scenario.operator import Operator
 from nodesim.scenario.options import RunOptions
-from nodesim.scenario.plan import OPERATOR, SCENARIO, Plan, elects, stand_apart
+from nodesim.scenario.plan import OPERATOR, SCENARIO, Plan, elects, may_pause, stand_apart
 from nodesim.scenario.unmodelled import brought_by
 from nodesim.spec import STANDBY_SUFFIX, NodeSpec, Scenario
 from nodesim.streams import Streams
@@ -84,9 +85,10 @@ def build(
     if not nodes_elsewhere:
         _add_nodes(worlds[1:] or worlds, scenario, plan, scenario.nodes, options, streams)
     guests = Guests(worlds[0]) if actors else None
+    stoppable = _stoppable(scenario)
     for name, function in (actors or {}).items():
         assert guests is not None
-        _move_in(worlds[0], name, ActorProcess(name, function, guests, streams))
+        _move_in(worlds[0], name, stoppable(name, ActorProcess(name, function, guests, streams)))
     for world in worlds:
         _schedule(world, plan)
     return Cluster(worlds, server, _least_latency_us(scenario, plan), draws, guests)
@@ -182,17 +184,18 @@ def _add_control_plane(
     # Only those to which something happens need a process that can die: the others are spared the way through it.
     acted_on = [step.component for step in scenario.steps if step.component and step.verb != "clock"]
     touched = {name for component in acted_on for name in members_of(component)}
-    _move_in(world, SERVER, ServerProcess(SERVER, server) if SERVER in touched else server)
+    stoppable = _stoppable(scenario)
+    _move_in(world, SERVER, stoppable(SERVER, ServerProcess(SERVER, server)) if SERVER in touched else server)
     here = partial(runs, settings=making.settings, spec=scenario.cloud)
     managed: list[str] = []
     for manager in MANAGERS if elects(scenario) else ():
         own = [name for name in members_of(manager) if here(name)]
         managed += own
-        _move_in(world, manager, ManagerProcess(manager, fresh(manager), own))
+        _move_in(world, manager, stoppable(manager, ManagerProcess(manager, fresh(manager), own)))
     for name in managed:
-        _move_in(world, name, Process(name, fresh(name), led=True))
+        _move_in(world, name, stoppable(name, Process(name, fresh(name), led=True)))
     for name in (each for each in COMPONENTS if here(each) and each not in managed):
-        _move_in(world, name, Process(name, fresh(name)) if name in touched else fresh(name)(0, 1))
+        _move_in(world, name, stoppable(name, Process(name, fresh(name))) if name in touched else fresh(name)(0, 1))
     operator = Operator(scenario.manifests)
     _move_in(world, OPERATOR, ClientMachine(OPERATOR, operator, operator.watches, streams))
 
@@ -226,6 +229,12 @@ def _add_nodes(
             _move_in(world, f"node/{spec.name}", machine)
         else:
             world.add(f"node/{spec.name}", machine).recorded = before.records
+
+
+def _stoppable(scenario: Scenario) -> Callable[[str, Stoppable], Machine]:
+    """Makes a process one that can be paused, where a step does that."""
+    names = may_pause(scenario)
+    return lambda name, machine: Pausable(name, machine) if name in names else machine
 
 
 def _move_in(world: World, name: str, machine: Machine) -> None:

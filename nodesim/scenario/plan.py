@@ -8,12 +8,12 @@ same plan without talking about it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, Final
 
 import attrs
 
 from nodesim.client.calls import CallPattern
+from nodesim.client.pausing import Pause, Resume
 from nodesim.client.process import Crash, LagBehind, ProcessStep, Start
 from nodesim.clocks import Clock, Stretch
 from nodesim.cloud import RUNNING, STOPPED, TERMINATED, History
@@ -21,7 +21,7 @@ from nodesim.kubelet import KillKubelet, PowerOff, PowerOn, StartKubelet
 from nodesim.machine import Told
 from nodesim.net import CONTROL_PLANE, PER_MILLION, WAYS, Link, LinkChange, Topology, Way, apart
 from nodesim.scenario.clocks import Clocks
-from nodesim.scenario.components import members_of, parts_of, told_of
+from nodesim.scenario.components import parts_of, told_of
 from nodesim.scenario.targets import ZONE_LABEL, labels_of
 from nodesim.scenario.turns import Chooser, Turn, turns_of
 from nodesim.scenario.unmodelled import Brought, brought_by
@@ -58,6 +58,8 @@ _VALUES: Final = {
     "duplicate": ("duplicate_ppm",),
 }
 """Verbs that set these values of a link, and put them back where they end."""
+_WHOM: Final = {"lag": parts_of, "pause": parts_of, "resume": parts_of}
+"""Verbs that are told to every part of a process."""
 _TOLD_AS: Final = {"cut": "Cut", "heal": "Healed", "hold": "Held", "release": "Released"}
 
 
@@ -185,8 +187,8 @@ class _Planning:
     def _act_on(self, at_us: int, step: Step, step_id: str) -> None:
         """Tell those whom a step means: components, machines with all that sits on them, or the operator."""
         if step.component:
-            told = members_of if step.verb == "lag" else partial(told_of, elected=self._elected)
-            for name in told(step.component):
+            told = _WHOM.get(step.verb, told_of)
+            for name in told(step.component, elected=self._elected):
                 self._tell(at_us, name, Told(_process_step(step)), step_id)
         elif step.verb in _NODE_STEPS or step.verb in _OF_INSTANCES:
             for node in step.nodes:
@@ -262,6 +264,12 @@ def elects(scenario: Scenario) -> bool:
     return bool(scenario.settings.get("leader_elect"))
 
 
+def may_pause(scenario: Scenario) -> frozenset[str]:
+    """The actors that a step pauses."""
+    steps = [step for step in scenario.steps if step.component and step.verb in ("pause", "resume")]
+    return frozenset(name for step in steps for name in parts_of(step.component, elected=elects(scenario)))
+
+
 def stand_apart(scenario: Scenario) -> dict[str, str]:
     """The actors that have links of their own, and where each sits: the users', and components that are cut off."""
     cut = [step.component for step in scenario.steps if step.component and step.verb in _SWITCHES]
@@ -269,7 +277,7 @@ def stand_apart(scenario: Scenario) -> dict[str, str]:
     return {**alone, **{actor.name: actor.node or CONTROL_PLANE for actor in scenario.actors}}
 
 
-def _process_step(step: Step) -> ProcessStep:
+def _process_step(step: Step) -> ProcessStep | Pause | Resume:
     arguments = step.arguments
     match step.verb:
         case "crash":
@@ -279,6 +287,10 @@ def _process_step(step: Step) -> ProcessStep:
             return Crash(why="stopped")
         case "start":
             return Start()
+        case "pause":
+            return Pause()
+        case "resume":
+            return Resume()
         case _:
             assert step.verb == "lag", step.verb
             return LagBehind(arguments["by_us"])

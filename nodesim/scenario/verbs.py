@@ -312,6 +312,8 @@ VERBS: Final[Mapping[str, Verb]] = {
     ),
     "stop": Verb(whom="component", changes="process", opposite="start", components=_ALL, form=_COMPONENT_FORM),
     "start": Verb(whom="component", changes="process", opposite="stop", components=_ALL, form=_COMPONENT_FORM),
+    "pause": Verb(whom="component", changes="process", opposite="resume", components=_ALL, form=_COMPONENT_FORM),
+    "resume": Verb(whom="component", changes="process", opposite="pause", components=_ALL, form=_COMPONENT_FORM),
     "lag": Verb(
         whom="component",
         arguments=(Argument("by", "by_us", duration, form=DURATION_FORM),),
@@ -349,7 +351,7 @@ VERBS: Final[Mapping[str, Verb]] = {
 }
 
 VERBS_LATER: Final = (
-    *("pause", "resume", "runtime-down", "runtime-up", "proxy-down", "proxy-up"),
+    *("runtime-down", "runtime-up", "proxy-down", "proxy-up"),
     *("route-missing", "route-restored", "memory-pressure", "disk-pressure", "pid-pressure", "stray"),
     *("drain", "evict"),
 )
@@ -372,6 +374,8 @@ SYNONYMS: Final = {
     "stop-kubelet": "kill-kubelet",
     "restart-kubelet": "start-kubelet",
     "kill": "crash",
+    "freeze": "pause",
+    "unfreeze": "resume",
     "shutdown": "power-off",
     "reboot": "power-on",
     "create": "apply",

@@ -40,7 +40,7 @@ _ROLLOUT: Final = {
 """What the reasons of a Deployment's condition Progressing mean to a person."""
 _SWITCHES: Final = (
     *("KubeletStarted", "KubeletStopped", "PoweredOn", "PoweredOff"),
-    *("ComponentStarted", "ComponentStopped", "LeaderElected"),
+    *("ComponentStarted", "ComponentStopped", "ComponentPaused", "ComponentResumed", "LeaderElected"),
 )
 
 

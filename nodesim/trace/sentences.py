@@ -249,6 +249,8 @@ _TELLERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "ReplicaSetSized": _set_sized,
     "ComponentStarted": lambda fields: f"started, process {fields.get('process', '')}",
     "ComponentStopped": _ended,
+    "ComponentPaused": lambda fields: "paused",
+    "ComponentResumed": lambda fields: "goes on",
     "LeaderElected": lambda fields: f"leads, transition {fields.get('transitions', 0)}",
     "StatefulSetWaits": lambda fields: f"waits for {fields.get('pod', '')} ({fields.get('why', '')})",
     "AgentJoined": lambda fields: f"has {_nodes(fields)}",

@@ -29,6 +29,11 @@ _STARTED: Final = attrgetter("start_us")
 TO: Final = "to-control-plane"
 FROM: Final = "from-control-plane"
 _DIRECTIONS: Final = {"both": (FROM, TO), TO: (TO,), FROM: (FROM,)}
+_SERVER_TURNS: Final = {
+    **dict.fromkeys(("ComponentStopped", "ComponentPaused"), True),
+    **dict.fromkeys(("ComponentStarted", "ComponentResumed"), False),
+}
+"""Records of the API server's process -> does it not answer from then on?"""
 _BARRIERS: Final = {"Cut": "cut", "Healed": "cut", "Held": "hold", "Released": "hold", "LossChanged": "loss"}
 """The scenario's records about links, and what each says something of."""
 _SERVER: Final = "Component/apiserver"
@@ -142,8 +147,8 @@ class Truth:
             if kind in _BARRIERS:
                 self._link_changed(record)
             return
-        if record.object == _SERVER and kind in ("ComponentStopped", "ComponentStarted"):
-            self._server_down = kind == "ComponentStopped"
+        if record.object == _SERVER and kind in _SERVER_TURNS:
+            self._server_down = _SERVER_TURNS[kind]
             for node in sorted({*self.first_seen_us, *self.nodes}):
                 self._block(node, "server", _DIRECTIONS["both"], record, blocks=self._server_down)
             return

@@ -144,6 +144,32 @@ def test_an_api_server_that_was_away_for_longer_than_the_grace_finds_all_nodes_s
 
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_an_api_server_that_stood_still_finds_all_nodes_silent(tmp_path: Path, profile: str) -> None:
+    """Recorded (SIGSTOP): nodes Unknown within 0.5 s of its going on, and Ready again; nothing is evicted.
+
+    The writes that mark them had been waiting: on the old connection, or for a new one that is accepted then.
+    """
+    result = run(tmp_path, profile, "{at: 2m, pause: {component: apiserver}, for: 60s}")
+    back_us = 180 * SECOND
+    marked = [
+        sight.t_us
+        for n in range(9)
+        for sight in result.evidence.belief.sights(f"Node/w-{n}")
+        if sight.t_us >= back_us and ready_status(sight.state) == "Unknown"
+    ]
+    assert back_us <= min(marked) < back_us + SECOND // 2
+    assert not when(result, "EvictionStarted", "Pod/default/p0")
+    assert not when(result, "ContainerStopped", "Pod/default/p0")
+    for n in range(9):
+        assert ready_status(result.evidence.belief.sights(f"Node/w-{n}")[-1].state) == "True"
+        assert (tainted(result, f"w-{n}") or [(0, False)])[-1][1] is False
+    assert {(o.start_us, o.end_us) for outages in result.evidence.truth.outages.values() for o in outages} == {
+        (120 * SECOND, back_us)
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", sorted(PROFILES))
 def test_a_lagging_node_controller_decides_on_old_leases(tmp_path: Path, profile: str) -> None:
     """A lag of less than the grace is harmless, one that begins with more hides all renewals for so long."""
     assert silent(run(tmp_path, profile, "{at: 2m, lag: {component: node-controller, by: 20s}}")) == []

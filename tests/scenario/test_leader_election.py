@@ -12,6 +12,7 @@ from nodesim.scenario.options import RunOptions
 from nodesim.scenario.result import RunResult
 from nodesim.scenario.runner import run_scenario
 from nodesim.spec import Scenario
+from nodesim.trace.belief import ready_status
 from nodesim.units import MINUTE, SECOND
 
 FIRST, SECOND_ONE = "kube-controller-manager", "kube-controller-manager-2"
@@ -129,3 +130,21 @@ def test_with_one_manager_there_is_no_lease(tmp_path: Path) -> None:
     result = run_scenario(scenario)
     assert life(result) == []
     assert not [record for record in result.records if record.kind == "LeaderElection"]
+
+
+def test_a_leader_that_was_paused_acts_once_more_on_what_it_knew(tmp_path: Path) -> None:
+    """It wakes as the leader, with leases that are a minute old, and marks nodes before it finds that it has lost.
+
+    The other one leads meanwhile, and repairs what it can: the nodes' kubelets post, and are Ready again.
+    """
+    pause = f"{{at: 5m, pause: {{component: {FIRST}}}, for: 75s}}"
+    result = run_scenario(scenario_of(tmp_path, pause))
+    woke_us = 5 * MINUTE + 75 * SECOND
+    _, (leads_us, heir, _), (lost_us, loser, why), *_ = life(result)
+    assert (heir, loser, why) == (SECOND_ONE, FIRST, "leader election lost")
+    assert leads_us < woke_us <= lost_us <= woke_us + 1
+    marked = [record for record in result.records if record.kind == "NodeStatusUnknown" and record.t_us >= woke_us]
+    assert {record.actor for record in marked} == {"node-controller"}
+    assert {record.t_us for record in marked} == {woke_us}
+    for n in range(1, 4):
+        assert ready_status(result.evidence.belief.sights(f"Node/w-{n}")[-1].state) == "True"

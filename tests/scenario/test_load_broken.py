@@ -103,7 +103,7 @@ FILES: tuple[tuple[str, int, str], ...] = (
     ("link-both-control-plane.yaml", 10, "both ends are the control plane"),
     ("link-changes-nothing.yaml", 10, "changes nothing"),
     ("step-unknown-verb.yaml", 9, "unknown step 'partitoin', did you mean 'cut'?"),
-    ("step-later-verb.yaml", 9, "does not have the step 'pause' yet"),
+    ("step-later-verb.yaml", 9, "does not have the step 'stray' yet"),
     ("step-synonym.yaml", 9, "unknown step 'stall', did you mean 'hold'?"),
     ("step-percent-sign.yaml", 9, "got '30%'; write it without the sign"),
     ("step-percent-zero.yaml", 9, "must be more than 0: nobody would be meant"),

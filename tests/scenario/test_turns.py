@@ -64,6 +64,8 @@ OF_COMPONENTS: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("crash: {component: scheduler, afterCalls: 3}", "start", {}),
     ("stop: {component: apiserver}", "start", {}),
     ("start: {component: scheduler}", "stop", {}),
+    ("pause: {component: apiserver}", "resume", {}),
+    ("resume: {component: scheduler}", "pause", {}),
     ("lag: {component: scheduler, by: 10s}", "lag", {"by_us": 0}),
 )
 
