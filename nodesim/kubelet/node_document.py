@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import lru_cache
+from ipaddress import ip_network
 from typing import Any, Final
 
 from nodesim.objects import Document
@@ -81,10 +83,22 @@ def internal_ip(name: str) -> str:
     return f"10.{high}.{low >> 8}.{low & 255}"
 
 
-def pod_ip(name: str, number: int) -> str:
-    """The address of a machine's n-th sandbox (from 1); after 254 they are used again."""
+def pod_ips(name: str, number: int, cidrs: Sequence[str] = ()) -> tuple[str, ...]:
+    """The addresses of a machine's n-th sandbox (from 1): of each of its blocks the n-th behind that of the bridge.
+
+    Without a block one that is made of the machine's name.  When they are used up they are used again.
+    """
+    if cidrs:
+        return tuple(_nth_address(cidr, number) for cidr in cidrs)
     _, low = node_number(name)
-    return f"100.{64 + (low >> 8) % 64}.{low & 255}.{1 + (number - 1) % 254}"
+    return (f"100.{64 + (low >> 8) % 64}.{low & 255}.{1 + (number - 1) % 254}",)
+
+
+def _nth_address(cidr: str, number: int) -> str:
+    network = ip_network(cidr, strict=False)
+    # Neither the network's own address, nor the bridge's behind it, nor the last one, which is for broadcasts.
+    places = max(1, min(network.num_addresses - 3, 1 << 16))
+    return str(network[(2 + (number - 1) % places) % network.num_addresses])
 
 
 def _bytes_quantity(amount: int) -> str:

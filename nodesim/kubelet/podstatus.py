@@ -31,8 +31,8 @@ class PodFacts:
     waiting: Mapping[str, str]
     """Container -> message of its CrashLoopBackOff."""
     host_ip: str
-    pod_ip: str
-    """"" while it has none."""
+    pod_ips: tuple[str, ...]
+    """None while it has no sandbox; one of each family."""
     start_us: int
     """Its startTime, by the machine's clock."""
     stopped: bool
@@ -57,10 +57,10 @@ def pod_status(pod: Document, before: Document, facts: PodFacts, now_us: int) ->
         conditions = conditions[1:]
     status["conditions"] = _with_transitions(conditions, before.get("conditions") or [], facts.clock.wall_us(now_us))
     status["hostIP"] = facts.host_ip
-    ip = facts.host_ip if spec.get("hostNetwork") else facts.pod_ip
-    if ip:
-        status["podIP"] = ip
-        status["podIPs"] = [{"ip": ip}]
+    ips = (facts.host_ip,) if spec.get("hostNetwork") else facts.pod_ips
+    if ips:
+        status["podIP"] = ips[0]
+        status["podIPs"] = [{"ip": ip} for ip in ips]
     status["startTime"] = whole_second(facts.start_us)
     status["containerStatuses"] = statuses
     return _with_qos(status, pod)

@@ -101,6 +101,8 @@ class Sandbox:
     annotations: dict[str, str]
     number: int
     """Counts this machine's sandboxes from 1; gives the pod its address."""
+    pod_cidrs: tuple[str, ...] = ()
+    """Where that comes from."""
     containers: dict[str, Container] = attrs.Factory(dict)
 
     @property
@@ -116,6 +118,8 @@ class Runtime:
         self._rules = tuple(rules)
         self.sandboxes: dict[str, Sandbox] = {}
         """By the pod's uid."""
+        self.pod_cidrs: tuple[str, ...] = ()
+        """Where the next sandboxes' addresses come from, as a kubelet told (CRI UpdateRuntimeConfig)."""
         self._made = 0
 
     def __repr__(self) -> str:
@@ -135,6 +139,7 @@ class Runtime:
                 labels=metadata.get("labels") or {},
                 annotations=metadata.get("annotations") or {},
                 number=self._made,
+                pod_cidrs=self.pod_cidrs,
             )
         container = sandbox.containers.get(name)
         if container is None:

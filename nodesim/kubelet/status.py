@@ -76,7 +76,6 @@ class StatusKeeper:
         "_last_report_us",
         "_node",
         "_own",
-        "_pod_cidrs",
         "_profile",
         "_ready_at_us",
         "_reboot_told",
@@ -88,6 +87,7 @@ class StatusKeeper:
         "_to_post",
         "_tries",
         "cached",
+        "pod_cidrs",
         "truth",
     )
 
@@ -118,8 +118,8 @@ class StatusKeeper:
         self._skip_quiet = skip_quiet and profile.status_from_cache
         self._own = machine_status(spec, profile, boot)
         self._to_post = {key: part for key, part in self._own.items() if key != "addresses" or not spec.external_cloud}
-        self._pod_cidrs = ""
-        """What the last sync saw of them."""
+        self.pod_cidrs: tuple[str, ...] = ()
+        """The Node's blocks of addresses for pods, as the last sync saw them."""
         self._reboot_told = False
         self.truth = NodeTruth()
         self.cached: Document | None = None
@@ -219,7 +219,7 @@ class StatusKeeper:
 
     def _decide(self, node: Document, now_us: int) -> list[StatusEffect]:
         draft = self._draft(node, now_us)
-        self._pod_cidrs = _pod_cidrs(node)
+        self.pod_cidrs = _pod_cidrs(node)
         due_us = self._due_us()
         if not draft.changed and due_us is not None and now_us < due_us:
             return self._end(now_us)
@@ -282,7 +282,7 @@ class StatusKeeper:
             return self._arm(now_us)
         if self.cached is not None and ready:
             draft = self._draft(self.cached, now_us)
-            self._pod_cidrs = _pod_cidrs(self.cached)
+            self.pod_cidrs = _pod_cidrs(self.cached)
             if draft.changed and draft.ready:
                 self._fast_done = True
                 self._busy_for = _BY_FAST_PATH
@@ -348,7 +348,7 @@ class StatusKeeper:
     def _draft(self, node: Document, now_us: int) -> StatusDraft:
         self._find_errors(now_us)
         draft = draft_status(node, self._to_post, self.truth, self._clock.wall_us(now_us))
-        if _pod_cidrs(node) not in ("", self._pod_cidrs):
+        if _pod_cidrs(node) not in ((), self.pod_cidrs):
             draft = attrs.evolve(draft, changed=True)
         settled = self._ready_at_us is not None and now_us >= self._ready_at_us
         self._agrees = node if settled and not draft.changed else None
@@ -370,6 +370,6 @@ def _ready_status(node: Document | None) -> str:
     return next((str(item.get("status", "")) for item in conditions if item.get("type") == "Ready"), "")
 
 
-def _pod_cidrs(node: Document | None) -> str:
-    """The Node's blocks of addresses for pods, "" where there are none."""
-    return ",".join(((node or {}).get("spec") or {}).get("podCIDRs") or ())
+def _pod_cidrs(node: Document | None) -> tuple[str, ...]:
+    """The Node's blocks of addresses for pods."""
+    return tuple(((node or {}).get("spec") or {}).get("podCIDRs") or ())

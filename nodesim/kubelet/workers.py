@@ -25,7 +25,7 @@ from nodesim.client.events import EventRecorder
 from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.kubelet.admission import Refusal, refusal_of
 from nodesim.kubelet.crashloop import CrashBackoff
-from nodesim.kubelet.node_document import internal_ip, pod_ip
+from nodesim.kubelet.node_document import internal_ip, pod_ips
 from nodesim.kubelet.podstatus import PodFacts, pod_status, refused_status
 from nodesim.kubelet.runtime import EXITED, Container, Runtime, Sandbox
 from nodesim.kubelet.status import StatusKeeper
@@ -258,6 +258,7 @@ class PodWorkers:
         effects: list[WorkerEffect] = []
         policy = worker.pod["spec"].get("restartPolicy", "Always")
         containers = self._containers(worker.uid)
+        self._runtime.pod_cidrs = self._node_status.pod_cidrs or self._runtime.pod_cidrs
         for spec in worker.pod["spec"]["containers"]:
             container = containers.get(spec["name"])
             if container is None:
@@ -381,7 +382,7 @@ class PodWorkers:
             containers={} if sandbox is None else sandbox.containers,
             waiting=worker.waiting,
             host_ip=internal_ip(self._node),
-            pod_ip="" if sandbox is None else pod_ip(self._node, sandbox.number),
+            pod_ips=() if sandbox is None else pod_ips(self._node, sandbox.number, sandbox.pod_cidrs),
             start_us=worker.start_us,
             clock=self._clock,
             stopped=stopped,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nodesim.kubelet.node_document import ATTACH_DETACH, allocatable_of, internal_ip, pod_ip
+from nodesim.kubelet.node_document import ATTACH_DETACH, allocatable_of, internal_ip, pod_ips
 from nodesim.messages import Create, Patch
 from nodesim.objects import decode_document
 from nodesim.profiles import V1_24, V1_36
@@ -123,4 +123,22 @@ def test_nodes_of_one_template_never_share_an_address() -> None:
     """Names that differ in their number have different node and pod addresses."""
     names = [f"worker-{n}" for n in range(3000)]
     assert len({internal_ip(name) for name in names}) == len(names)
-    assert len({pod_ip(name, 1) for name in names}) == len(names)
+    assert len({pod_ips(name, 1) for name in names}) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("number", "cidrs", "addresses"),
+    [
+        (1, ["10.244.3.0/24"], ("10.244.3.2",)),
+        (253, ["10.244.3.0/24"], ("10.244.3.254",)),
+        (254, ["10.244.3.0/24"], ("10.244.3.2",)),
+        (2, ["10.244.3.0/24", "fd00:0:0:3::/64"], ("10.244.3.3", "fd00:0:0:3::3")),
+        (5, ["10.0.0.4/30"], ("10.0.0.6",)),
+        (5, ["10.0.0.9/32"], ("10.0.0.9",)),
+    ],
+)
+def test_a_pod_has_an_address_of_each_of_its_nodes_blocks(
+    number: int, cidrs: list[str], addresses: tuple[str, ...]
+) -> None:
+    """One behind the other, from the first behind the bridge's; then they are used again."""
+    assert pod_ips("n1", number, cidrs) == addresses

@@ -246,6 +246,21 @@ def test_a_block_of_addresses_is_a_change_that_is_posted_once() -> None:
     assert 20 * SECOND <= later[0][0] <= 30_500 * MILLISECOND
 
 
+def test_pods_get_their_addresses_from_the_nodes_block() -> None:
+    """Those that start once the kubelet knows it; the others keep what they have."""
+    bench = Bench()
+    bench.run(5 * SECOND)
+    bench.api.put("pods", pod("early"))
+    bench.run(8 * SECOND)
+    give_cidr(bench)
+    bench.run(25 * SECOND)
+    bench.api.put("pods", pod("late"))
+    bench.run(30 * SECOND)
+    addresses = {name: bench.api.objects["pods", name]["status"]["podIP"] for name in ("early", "late")}
+    assert addresses["early"].startswith("100.")
+    assert addresses["late"] == "10.0.0.3"
+
+
 def test_up_to_1_25_a_new_node_waits_for_its_block() -> None:
     """Where blocks are handed out the fast path is one sync once the block is there; the ticks go on meanwhile."""
     settings = attrs.evolve(Settings.of(V1_24), allocate_node_cidrs=True, cluster_cidr="10.0.0.0/16")
