@@ -51,6 +51,9 @@ class Profile:
     """From 1.31 the kubelet's first try reads the Node from its informer; before, by GET."""
     status_report_jitter: bool
     """From 1.34 the forced report after 5 m is delayed by -50 %..+50 % after a change (kubernetes#130919)."""
+    kubelet_five_calls: bool
+    """Up to 1.26 a kubelet may send five requests a second, ten at once, and as many events, heartbeats apart; the ten
+    times as much from 1.27 on are taken for no limit (kubelet config kubeAPIQPS, eventRecordQPS)."""
     lease_needs_owner: bool
     """From 1.29 a lease write fails while the owner Node cannot be read."""
     kubelet_taint_admission: bool
@@ -142,6 +145,7 @@ V1_24: Final = Profile(
     status_fast_path=False,
     status_from_cache=False,
     status_report_jitter=False,
+    kubelet_five_calls=True,
     lease_needs_owner=False,
     kubelet_taint_admission=False,
     taint_message_without_key=False,
@@ -191,6 +195,7 @@ V1_36: Final = Profile(
     status_fast_path=True,
     status_from_cache=True,
     status_report_jitter=True,
+    kubelet_five_calls=False,
     lease_needs_owner=True,
     kubelet_taint_admission=True,
     taint_message_without_key=True,

@@ -12,7 +12,7 @@ client-go kubernetes/clientset.go `NewForConfig` (one limiter a client), tools/r
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from nodesim.client.machine import ClientMachine
@@ -61,9 +61,13 @@ class CallLimit:
 
 
 class LimitedClient(ClientMachine):
-    """A client whose program's calls wait for their tokens."""
+    """A client whose program's calls wait for their tokens.
 
-    __slots__ = ("_events", "_limit", "_numbers", "_waiting")
+    Events may have a bucket of their own (`events`), and calls whose tags begin with a word of `free` another client
+    without a limit.
+    """
+
+    __slots__ = ("_event_limit", "_events", "_free", "_limit", "_numbers", "_waiting")
 
     def __init__(
         self,
@@ -74,9 +78,13 @@ class LimitedClient(ClientMachine):
         limit: CallLimit,
         *,
         connection: int = 0,
+        events: CallLimit | None = None,
+        free: Collection[str] = (),
     ) -> None:
         super().__init__(name, program, watches, streams, connection=connection)
         self._limit = limit
+        self._event_limit = events or limit
+        self._free = free
         self._numbers = 0
         self._waiting: dict[int, Call] = {}
         """Calls that have a token to come, by the number of their timer."""
@@ -95,20 +103,22 @@ class LimitedClient(ClientMachine):
         if isinstance(event, Answered) and _is_event(event.tag):
             self._events.popleft()
             if self._events:
-                self._reserve(self._events[0], now_us, out)
+                self._reserve(self._events[0], self._event_limit, now_us, out)
         for effect in self.program.handle(event, now_us):
             if not isinstance(effect, Call):
                 out.append(effect)
-            elif not _is_event(effect.tag):
-                self._reserve(effect, now_us, out)
-            else:
+            elif _is_event(effect.tag):
                 self._events.append(effect)
                 if len(self._events) == 1:
-                    self._reserve(effect, now_us, out)
+                    self._reserve(effect, self._event_limit, now_us, out)
+            elif type(effect.tag) is tuple and effect.tag[0] in self._free:
+                self._call(effect, now_us, out)
+            else:
+                self._reserve(effect, self._limit, now_us, out)
 
-    def _reserve(self, call: Call, now_us: int, out: list[MachineEffect]) -> None:
+    def _reserve(self, call: Call, limit: CallLimit, now_us: int, out: list[MachineEffect]) -> None:
         """Call when the limit lets it: now, or when its timer fires."""
-        at_us = self._limit.reserve_us(now_us)
+        at_us = limit.reserve_us(now_us)
         if at_us == now_us:
             self._call(call, now_us, out)
             return

@@ -9,7 +9,9 @@ frame as its kernel does, with a reset; a host without power does not answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+from nodesim.client.limit import CallLimit, LimitedClient
 from nodesim.client.machine import ClientMachine
 from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.kubelet.kubelet import Kubelet, watches_of
@@ -33,6 +35,11 @@ from nodesim.messages import Close, Reset
 from nodesim.profiles import Profile, Settings
 from nodesim.spec import ContainerRule, NodeSpec
 from nodesim.streams import Streams
+
+CALLS: Final = (5000, 10)
+"""Thousandths of a request per second, and how many at once: up to 1.26, for events too."""
+HEARTBEATS: Final = ("lease", "status")
+"""Parts of the kubelet whose calls go by a client without a limit (cmd/kubelet/app/server.go)."""
 
 
 class NodeMachine:
@@ -165,7 +172,19 @@ class NodeMachine:
             clock=self._clock,
         )
         watches = watches_of(self.spec.name)
-        self._client = ClientMachine(self.name, program, watches, self._streams, connection=self._connection)
+        if self._profile.kubelet_five_calls:
+            self._client = LimitedClient(
+                self.name,
+                program,
+                watches,
+                self._streams,
+                CallLimit(*CALLS),
+                connection=self._connection,
+                events=CallLimit(*CALLS),
+                free=HEARTBEATS,
+            )
+        else:
+            self._client = ClientMachine(self.name, program, watches, self._streams, connection=self._connection)
         return [self._record("KubeletStarted"), *self._client.handle(Started(), now_us)]
 
     def _stop_kubelet(self, now_us: int) -> list[MachineEffect]:

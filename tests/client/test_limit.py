@@ -111,3 +111,15 @@ def test_events_go_one_after_another() -> None:
     (timer,) = _timers(machine.handle(Frame("apiserver", 0, 2, 1, Failure(404, "NotFound", "")), 1000))
     assert timer.at_us == SECOND // 2
     assert _sent(machine.handle(TimerFired(timer.key), timer.at_us)) == ["y"]
+
+
+def test_events_may_have_a_bucket_of_their_own_and_some_calls_none() -> None:
+    """As a kubelet's: events do not hold its requests back, and its heartbeats go at once."""
+    limits = CallLimit(1000, 1), CallLimit(1000, 1)
+    machine = LimitedClient("someone", _Asks(), [], Streams(1), limits[0], events=limits[1], free=("lease",))
+    machine.handle(_gets("open"), 0)
+    machine.handle(Frame("apiserver", 0, 0, 1, Accept()), 0)
+    assert _sent(machine.handle(_events("x"), 0)) == ["x"]
+    assert _sent(machine.handle(Told([Call(("lease", "put"), Get("leases", "", "mine"))]), 0)) == ["mine"]
+    (timer,) = _timers(machine.handle(_gets("late"), 0))
+    assert timer.at_us == SECOND

@@ -50,3 +50,25 @@ def test_passes_that_mark_many_nodes_are_stretched(tmp_path: Path) -> None:
     assert len(free) == len(limited) == 2
     assert all(5 * SECOND <= gap_us < 5 * SECOND + 50 * MILLISECOND for gap_us in free)
     assert all(5 * SECOND + 300 * MILLISECOND < gap_us < 6 * SECOND + 500 * MILLISECOND for gap_us in limited)
+
+
+@pytest.mark.parametrize(("profile", "from_s", "until_s"), [("v1.24", 1.5, 4.5), ("v1.36", 0, 0.5)])
+def test_up_to_1_26_a_kubelet_tells_of_many_pods_slowly(
+    tmp_path: Path, profile: str, from_s: float, until_s: float
+) -> None:
+    """Fifteen pods start at once on one node: five requests a second, ten at once, and two for each pod's status."""
+    pods = "".join(
+        f"    - {{apiVersion: v1, kind: Pod, metadata: {{name: p{n}}},"
+        f" spec: {{nodeName: w, containers: [{{name: c, image: i}}]}}}}\n"
+        for n in range(15)
+    )
+    path = tmp_path / "many.yaml"
+    path.write_text(f"{HEAD}  nodes: [{{name: w}}]\n  manifests:\n{pods}")
+    result = run_scenario(load_scenario(path, profile=profile))
+    ready = [
+        next(sight.t_us for sight in pod.sights if sight.state is not None and sight.state["ready"])
+        for pod in result.evidence.belief.of_kind("Pod")
+    ]
+    assert len(ready) == 15
+    assert from_s * SECOND <= max(ready) - min(ready) <= until_s * SECOND
+    assert not [record for record in result.records if record.kind == "NodeStatusUnknown"]
