@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -52,6 +53,59 @@ def test_hub_and_agents_as_a_user_starts_them(tmp_path: Path) -> None:
     for said in ("a1 joined for worker-", "a2 joined", "the run begins: "):
         assert said in hub.stderr
     assert "a1: partition-evicts with 2 of its 3 nodes" in agents[0].stderr
+
+
+COUNTER: Final = """\
+async def count_ready(api):
+    ready = set()
+    async with api.watch("nodes") as nodes:
+        async for event in nodes:
+            conditions = event.object.get("status", {}).get("conditions", [])
+            is_ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+            (ready.add if is_ready and event.type != "DELETED" else ready.discard)(event.name)
+            api.record("Ready", "", count=len(ready), process=api.process)
+            await api.sleep(api.random() / 10)
+"""
+COUNTED: Final = """\
+apiVersion: nodesim.dev/v1alpha1
+kind: Scenario
+metadata: {name: counted}
+spec:
+  duration: 5m
+  nodes: [{name: w, count: 4}]
+  network: {latency: 2ms, jitter: 3ms}
+  actors:
+    - {name: counter, run: "users_counter:count_ready"}
+    - {name: on-a-node, run: "users_counter:count_ready", node: w-3}
+  steps:
+    - {at: 1m, crash: {component: counter, restartAfter: 20s}}
+    - {at: 1m, cut: {nodes: [w-1, w-3]}}
+    - {at: 2m30s, power-off: {nodes: [w-2]}, for: 30s}
+    - {at: 3m, heal: {nodes: [w-1, w-3]}}
+    - {at: 4m, power-off: {nodes: [w-3]}, for: 20s}
+"""
+
+
+def test_actors_of_users_live_at_the_hub_whose_trace_is_that_of_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that sits on an agent's node; agents need not have the module."""
+    (tmp_path / "users_counter.py").write_text(COUNTER)
+    path = tmp_path / "counted.yaml"
+    path.write_text(COUNTED)
+    with monkeypatch.context() as with_module:
+        with_module.syspath_prepend(str(tmp_path))
+        result = run_scenario(load_scenario(path))
+        hub = start("hub", path, "--listen", "tcp://127.0.0.1:0", "--virtual", "--agents", "2", "--json")
+    address = hub.said(r"listening at (\S+),")[1]
+    monkeypatch.delitem(sys.modules, "users_counter")
+    agents = [start("agent", "--connect", address, "--name", name, "--once") for name in ("a1", "a2")]
+    told = json.loads(hub.ended())
+    assert (told["digest"], told["counts"]) == (result.digest, result.counts)
+    seen = {(record.actor, record.fields["process"]) for record in result.records if record.kind == "Ready"}
+    assert seen == {("counter", 1), ("counter", 2), ("on-a-node", 1), ("on-a-node", 2)}
+    for agent in agents:
+        agent.ended()
 
 
 LONG: Final = """\
