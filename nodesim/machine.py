@@ -93,6 +93,8 @@ class Answered:
     documents: tuple[Document, ...] = ()
     resource_version: str = ""
     retry_after_seconds: int = 0
+    cause: str = ""
+    """The reason of the cause in the Status' details."""
 
     @property
     def ok(self) -> bool:

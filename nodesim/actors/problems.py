@@ -11,7 +11,7 @@ class ApiError(Exception):
     """The API server refused, or no answer came.
 
     `code` is the HTTP status, 0 where no answer came; `reason` and `message` are those of Kubernetes' Status; `call`
-    says what was asked.
+    says what was asked.  `cause` is the reason of the cause in its details, such as `NamespaceTerminating`.
     """
 
     def __init__(self, call: str, answer: Answered) -> None:
@@ -19,6 +19,7 @@ class ApiError(Exception):
         self.code = answer.code
         self.reason = answer.reason
         self.message = answer.message
+        self.cause = answer.cause
         self.retry_after_seconds = answer.retry_after_seconds
         what = f"{self.code} {self.reason}" if self.code else self.reason
         super().__init__(f"{call}: {what}{': ' if self.message else ''}{self.message}")

@@ -87,7 +87,7 @@ def _spend(name: str, budget: Document, status: dict[str, Any], wall_us: int) ->
 def _too_many(cause: str, retry_after_seconds: int) -> Failure:
     """429; a Status carries the cause beside its message, an answer here behind it."""
     text = "Cannot evict pod as it would violate the pod's disruption budget."
-    return Failure(429, "TooManyRequests", f"{text} {cause}", retry_after_seconds)
+    return Failure(429, "TooManyRequests", f"{text} {cause}", retry_after_seconds, "DisruptionBudget")
 
 
 def _needs_no_budget(pod: Document) -> bool:

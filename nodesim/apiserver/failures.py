@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from attrs import evolve
+
 from nodesim.apiserver.registry import Resource
-from nodesim.messages import Failure
+from nodesim.messages import NAMESPACE_TERMINATING, Failure
 from nodesim.objects.documents import DOCUMENT_BYTES_MAX
 
 
@@ -81,6 +83,15 @@ def bad_request(why: str) -> Failure:
 def forbidden(resource: Resource, name: str, why: str) -> Failure:
     """Nobody may do that."""
     return Failure(403, "Forbidden", f'{resource.group_resource} "{name}" is forbidden: {why}')
+
+
+def namespace_terminates(resource: Resource, name: str, namespace: str) -> Failure:
+    """Nothing new is made in a namespace that goes; its cause tells controllers not to try again.
+
+    Source: apiserver pkg/admission/plugin/namespace/lifecycle/admission.go `Admit`.
+    """
+    why = f"unable to create new content in namespace {namespace} because it is being terminated"
+    return evolve(forbidden(resource, name, why), cause=NAMESPACE_TERMINATING)
 
 
 def unknown_propagation(word: str, known: Sequence[str]) -> Failure:

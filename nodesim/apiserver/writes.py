@@ -283,8 +283,7 @@ class Writes:
             if home is None:
                 return failures.not_found(BY_PLURAL["namespaces"], namespace)
             if (home.document.get("status") or {}).get("phase") == "Terminating":
-                why = f"unable to create new content in namespace {namespace} because it is being terminated"
-                return failures.forbidden(resource, name, why)
+                return failures.namespace_terminates(resource, name, namespace)
         admitted = self._admitted(resource, prepared)
         if isinstance(admitted, str):
             return failures.forbidden(resource, name, admitted)

@@ -367,8 +367,8 @@ def _told(tag: Hashable, answer: Done | Listed | Failure) -> Answered:
         documents = tuple(decode_document(packed) for packed in answer.documents)
         return Answered(tag, 200, documents=documents, resource_version=answer.resource_version)
     assert isinstance(answer, Failure), answer
-    after_seconds = answer.retry_after_seconds
-    return Answered(tag, answer.code, answer.reason, answer.message, retry_after_seconds=after_seconds)
+    code, reason, after_seconds = answer.code, answer.reason, answer.retry_after_seconds
+    return Answered(tag, code, reason, answer.message, retry_after_seconds=after_seconds, cause=answer.cause)
 
 
 def _reflector_of(call: Call) -> int | None:

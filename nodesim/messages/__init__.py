@@ -12,6 +12,7 @@ from nodesim.messages.codec import (
     kind_of,
 )
 from nodesim.messages.kinds import (
+    NAMESPACE_TERMINATING,
     Accept,
     Answer,
     Bind,
@@ -43,6 +44,7 @@ from nodesim.messages.kinds import (
 __all__ = [
     "ENCODERS",
     "FRAME_BYTES_MAX",
+    "NAMESPACE_TERMINATING",
     "PROTOCOL_VERSION",
     "REGISTRY",
     "Accept",

@@ -10,7 +10,7 @@ Resources are named by their plural (`nodes`, `pods`, `leases`, `events`, `names
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from nodesim.values import value
 
@@ -205,14 +205,23 @@ class Listed:
     resource_version: str
 
 
+NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
+"""Cause of a create that is refused because its namespace goes (`NamespaceTerminatingCause`)."""
+
+
 @value
 class Failure:
-    """Kubernetes' Status on an error: HTTP code, reason (`NotFound`, `Conflict`, `AlreadyExists`, ...), message."""
+    """Kubernetes' Status on an error: HTTP code, reason (`NotFound`, `Conflict`, `AlreadyExists`, ...), message.
+
+    `cause` is the reason of the cause in its details (`NamespaceTerminating`, `DisruptionBudget`), "" where it has
+    none.
+    """
 
     code: int
     reason: str
     message: str
     retry_after_seconds: int = 0
+    cause: str = ""
 
 
 @value

@@ -40,7 +40,7 @@ from nodesim.controllers.deployment.sizes import SHARE, Size, active, new_size, 
 from nodesim.controllers.deployment.views import RECREATE, DeploymentView, PodOfSet
 from nodesim.controllers.replicaset import ReplicaSetView, replica_set_view
 from nodesim.controllers.workload.claims import claim
-from nodesim.controllers.workload.script import Answers, Dated, Order, Outcome, Script, ask, why
+from nodesim.controllers.workload.script import Answers, Dated, Order, Outcome, Script, ask, namespace_terminates, why
 from nodesim.machine import Call, Record
 from nodesim.messages import Create, Delete, Update
 from nodesim.objects import Document, encode_document
@@ -50,7 +50,7 @@ Found: TypeAlias = "tuple[ReplicaSetView | None, list[ReplicaSetView]]"
 
 
 class SyncFailed(Exception):
-    """A request failed; the sync ends and is tried again."""
+    """A request failed; the sync ends, and is tried again if there is a text."""
 
 
 @attrs.define
@@ -78,7 +78,7 @@ class DeploymentSync(Dated):
         try:
             return Outcome(again_us=(yield from self._sync()))
         except SyncFailed as failed:
-            return Outcome(str(failed) or "failed")
+            return Outcome(str(failed))
 
     def _sync(self) -> Generator[Order, Answers, int | None]:
         deployment = self.deployment
@@ -247,6 +247,8 @@ class DeploymentSync(Dated):
             elif noted:
                 yield from self._put_status()
             return made
+        if namespace_terminates(answer):
+            raise SyncFailed  # All that would follow is refused as well; it is not tried again.
         if answer.code == 409:
             return (yield from self._taken(name, why(answer), revision))
         text = f'Failed to create new replica set "{name}": {why(answer)}'

@@ -29,7 +29,7 @@ from nodesim.controllers.endpointslice.views import (
     slice_view,
 )
 from nodesim.controllers.workload.queue import Backoff, SyncQueue
-from nodesim.controllers.workload.script import Ask, Outcome, Script, Sync, why
+from nodesim.controllers.workload.script import Ask, Outcome, Script, Sync, namespace_terminates, why
 from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Started, Synced, TimerFired
 from nodesim.messages import Create, Delete, Request, Update
 from nodesim.objects import Document, encode_document
@@ -173,7 +173,7 @@ class _ServiceSync:
                 view = slice_view(answer.document)
                 if view is not None and view.service == service.key:
                     slices[view.name] = view
-            elif not answer.ok and answer.code != 404:
+            elif not answer.ok and answer.code != 404 and not namespace_terminates(answer):
                 errors.append(why(answer))
         if not errors:
             return Outcome()

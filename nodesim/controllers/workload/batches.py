@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 
-from nodesim.controllers.workload.script import Answers, Ask, Order, Then, why
+from nodesim.controllers.workload.script import Answers, Ask, Order, Then, namespace_terminates, why
 from nodesim.machine import Answered, Call, Record
 from nodesim.messages import Request
 from nodesim.values import value
@@ -23,14 +23,17 @@ class Started:
 
 
 def slow_start(requests: Sequence[Request], then: Then) -> Generator[Order, Answers, Started]:
-    """Send them in batches that double; `then` hears each answer with the place of its request among all."""
+    """Send them in batches that double; `then` hears each answer with the place of its request among all.
+
+    That the namespace goes is no error: the rest is sent, and refused as well.
+    """
     sent, size = 0, 1
     while sent < len(requests):
         batch = tuple(requests[sent : sent + size])
         answers = yield Ask(batch, _shifted(then, sent))
         sent += len(batch)
         size *= 2
-        error = next((why(answer) for answer in answers if not answer.ok), "")
+        error = next((why(answer) for answer in answers if not answer.ok and not namespace_terminates(answer)), "")
         if error:
             return Started(error, len(requests) - sent)
     return Started("", 0)

@@ -15,7 +15,7 @@ from nodesim.controllers.workload.batches import slow_start
 from nodesim.controllers.workload.expectations import Expectations
 from nodesim.controllers.workload.ownership import Parent
 from nodesim.controllers.workload.pods import ManagedPod
-from nodesim.controllers.workload.script import Answers, Ask, Order, why
+from nodesim.controllers.workload.script import Answers, Ask, Order, namespace_terminates, why
 from nodesim.machine import Answered, Call, Record
 from nodesim.messages import Create, Delete
 
@@ -40,6 +40,8 @@ class PodControl:
         if answer.ok:
             name = answer.document["metadata"]["name"] if answer.document else ""
             return [self.event("Normal", "SuccessfulCreate", f"Created pod: {name}")]
+        if namespace_terminates(answer):
+            return []  # It stays expected, so that until that is given up no sync asks for it again.
         self.expectations.creation_observed(self.parent.key)
         return [self.event("Warning", "FailedCreate", f"Error creating: {why(answer)}")]
 

@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias
 
 from nodesim.client.events import EventRecorder
 from nodesim.machine import Answered, Call, Record
-from nodesim.messages import Request
+from nodesim.messages import NAMESPACE_TERMINATING, Request
 from nodesim.values import value
 
 Then: TypeAlias = Callable[[int, Answered], "list[Call | Record]"]
@@ -72,6 +72,11 @@ def ask(request: Request) -> Generator[Order, Answers, Answered]:
     """One request; gives its answer to `yield from`."""
     (answer,) = yield Ask((request,))
     return answer
+
+
+def namespace_terminates(answer: Answered) -> bool:
+    """A create was refused because its namespace goes: no other would be granted, and nobody is told."""
+    return answer.cause == NAMESPACE_TERMINATING
 
 
 def why(answer: Answered) -> str:

@@ -10,13 +10,14 @@ import pytest
 from nodesim.controllers.deployment import DeploymentController
 from nodesim.controllers.replicaset import ReplicaSetController
 from nodesim.machine import Started
-from nodesim.messages import Create, Delete, Failure, Get, Update
+from nodesim.messages import NAMESPACE_TERMINATING, Create, Delete, Failure, Get, Update
 from nodesim.objects import Document, decode_document
 from nodesim.profiles import V1_24, V1_36, Profile, Settings
 from nodesim.units import MILLISECOND
 from tests.controllers.workload.bench import Bench, workload
 
 BROKEN = Failure(500, "InternalError", "it is broken")
+GOING = Failure(403, "Forbidden", "it is being terminated", cause=NAMESPACE_TERMINATING)
 CONFLICT = Failure(409, "Conflict", "the object has been modified")
 
 
@@ -319,6 +320,27 @@ def test_a_refused_replica_set_is_told_and_tried_again() -> None:
         at for at, _, request in cluster.requests if type(request) is Create and request.resource == "replicasets"
     ]
     assert second - first == 4 * MILLISECOND
+
+
+def test_a_namespace_that_goes_is_told_to_nobody_and_not_tried_again() -> None:
+    """Neither event nor condition: nothing could come of another try."""
+    cluster = bench(pods=False)
+    cluster.refused += [(Create, "replicasets", GOING)] * 5
+    cluster.create(workload("Deployment", replicas=1))
+    cluster.run(60)
+    assert len(cluster.made(Create, "replicasets")) == 1
+    assert cluster.events() == []
+    assert "conditions" not in cluster.get("deployments", "web")["status"]
+
+
+def test_pods_of_a_namespace_that_goes_are_all_asked_for_and_awaited() -> None:
+    """No batch is the last, nobody is told, and until the five minutes are over none is asked for again."""
+    cluster = bench()
+    cluster.refused += [(Create, "pods", GOING)] * 10
+    cluster.create(workload("Deployment", replicas=5))
+    cluster.run(290)
+    assert len(cluster.made(Create, "pods")) == 5
+    assert [event[1] for event in cluster.events()] == ["ScalingReplicaSet"]
 
 
 def test_a_failed_shrink_is_no_failed_sync() -> None:

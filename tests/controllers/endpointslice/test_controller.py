@@ -75,6 +75,21 @@ def test_a_pod_of_a_deleted_node_is_left_out_and_missed() -> None:
     assert [name for name, _ in conditions(played)] == ["p"]
 
 
+def test_in_a_namespace_that_goes_a_slice_is_made_anew_once_and_in_vain() -> None:
+    """Nobody is told, and no other try is made."""
+    played = Live({"endpointslice-controller": EndpointSliceController(Settings.of(V1_36), V1_36)})
+    played.at(1, post("namespaces", {"metadata": {"name": "team"}}))
+    service = {**SERVICE, "metadata": {"name": "web", "namespace": "team"}}
+    played.at(2, Create("services", "team", encode_document(service)))
+    played.at(3, Delete("namespaces", "", "team"))
+    played.run(4)
+    (made,) = played.names("endpointslices", "team")
+    played.at(5, Delete("endpointslices", "team", made))
+    played.run(60)
+    assert len(played.requests("endpointslice-controller", Create)) == 2
+    assert played.names("endpointslices", "team") == []
+
+
 def test_another_hand_in_a_slice_is_mended_after_a_second() -> None:
     """The controller's own writes are not mistaken for one."""
     played = cluster()

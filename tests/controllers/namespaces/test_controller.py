@@ -76,7 +76,7 @@ def test_nothing_new_is_made_in_it() -> None:
     team.live.create(WIDGETS.name, widget("w"), "team")
     team.delete()
     refused = team.live.call(Create("pods", "team", encode_document(pod("late"))))
-    assert (refused.code, refused.reason) == (403, "Forbidden")
+    assert (refused.code, refused.reason, refused.cause) == (403, "Forbidden", "NamespaceTerminating")
     assert refused.message == (
         'pods "late" is forbidden: unable to create new content in namespace team because it is being terminated'
     )
