@@ -16,6 +16,7 @@ import trio
 from nodesim import __version__
 from nodesim.client import SERVER
 from nodesim.scenario.cluster import Resumed, build_nodes, resume
+from nodesim.scenario.lives import clock_of
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plan import plan_of
 from nodesim.scenario.spread import WORST_US
@@ -107,10 +108,12 @@ class LiveRun:
             self.end, lambda _: HUB if self._up else "", max(begin.slack_us, int(STALE_S * begin.speed * SECOND))
         )
         async with (
-            living(world, clock, slack_us=begin.slack_us, outlet=abroad.send, name=f"clock/{self.name}") as live,
+            living(world, clock, slack_us=begin.slack_us, outlet=abroad.send, name=clock_of(self.name)) as live,
             trio.open_nursery() as nursery,
         ):
             abroad.settle(live)
+            if resumed is not None:
+                live.lag.records = resumed[clock_of(self.name)].records
             nursery.start_soon(self._listen, clock, abroad)
             nursery.start_soon(self._report_on, live, abroad)
             await live(scenario.duration_us)

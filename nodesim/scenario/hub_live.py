@@ -18,7 +18,7 @@ import trio
 
 from nodesim.apiserver import ApiServer
 from nodesim.scenario.gathering import Gathering, Spread, check_version, open_transport, plain_options
-from nodesim.scenario.lives import Lives
+from nodesim.scenario.lives import Lives, clock_of
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plain import pack_scenario
 from nodesim.scenario.spread import Elsewhere
@@ -86,6 +86,11 @@ class Member:
         """Those that live there."""
         return tuple(f"node/{node}" for node in self.nodes)
 
+    @property
+    def recorders(self) -> frozenset[str]:
+        """In whose names it may record."""
+        return frozenset((*self.actors, clock_of(self.name)))
+
 
 @attrs.define
 class LiveHub:
@@ -114,6 +119,7 @@ class LiveHub:
     _where: dict[str, Member] = attrs.Factory(dict)
     _lives: Lives = attrs.Factory(Lives)
     _recorded: int = 0
+    _final_us: int = -1
     _end: End = attrs.field(init=False)
     _ear: Ear = attrs.field(init=False)
     _abroad: Abroad = attrs.field(init=False)
@@ -147,7 +153,8 @@ class LiveHub:
         for name, nodes in dealt.items():
             member = self._members[name] = Member(name, nodes, gathering.epochs[name])
             self._where.update(dict.fromkeys(member.actors, member))
-        self._abroad = Abroad(self._end, self._peer_of, int(STALE_S * clock.speed * SECOND))
+        stale_us = max(self.slack_us, int(STALE_S * clock.speed * SECOND))
+        self._abroad = Abroad(self._end, self._peer_of, stale_us)
         clock.begin(COUNTDOWN_S)
         async with (
             living(
@@ -156,7 +163,7 @@ class LiveHub:
                 slack_us=self.slack_us,
                 outlet=self._abroad.send,
                 guests=guests,
-                name=f"clock/{ACTOR}",
+                name=clock_of(ACTOR),
             ) as self._live,
             trio.open_nursery() as nursery,
         ):
@@ -209,7 +216,8 @@ class LiveHub:
                 for member in self._members.values()
                 if member.here or now_s - member.left_s < HELD_BACK_S
             ]
-            self.final(min([self._live.final_us(), *waited_for]))
+            self._final_us = max(self._final_us, min([self._live.final_us(), *waited_for]))
+            self.final(self._final_us)
 
     # --- from the agents --------------------------------------------------------------------------------------------
 
@@ -236,7 +244,7 @@ class LiveHub:
                 self.world.dropped += len(parcels) - len(own)
                 self._abroad.came(own)
             case Log() if member.here:
-                new = member.log.take(word)
+                new = [record for record in member.log.take(word) if record.actor in member.recorders]
                 self._lives.saw(new)
                 self.elsewhere.records += new
                 self._post(member, Logged(member.log.count))
@@ -245,7 +253,7 @@ class LiveHub:
             case Done() if not member.here:
                 member.here = True
                 self._post(member, Begin(self._clock.speed, self.slack_us))
-            case Finished():
+            case Finished() if not member.finished:
                 member.finished = True
                 self.elsewhere.add(word)
             case Failed():
@@ -287,9 +295,10 @@ class LiveHub:
         member.epoch, member.finished = member.joining, False
         fields = {"known_us": known_us}
         self._record("AgentRestarted", member, fields, cause=member.left_record)
-        self.elsewhere.records += self._lives.power_off(member.nodes, member.left_us, member.left_record)
+        lives = self._lives
+        self.elsewhere.records += lives.power_off(member.name, member.nodes, member.left_us, member.left_record)
         member.log = HeardLog(member.left_us)
-        resumed = tuple((node, *self._lives.resumed(node, self.server)) for node in member.nodes)
+        resumed = lives.resumed(member.name, member.nodes, self.server)
         packed = pack_scenario(self.scenario)
         self._post(member, Setup(packed, plain_options(self.options), member.nodes, resumed))
         self.spread.say(

@@ -35,10 +35,8 @@ class Lives:
         self._lives: dict[str, _Life] = defaultdict(_Life)
 
     def saw(self, records: Iterable[TraceRecord]) -> None:
-        """Records of machines came."""
+        """Records of machines, or of their agents' clocks, came."""
         for record in records:
-            if not record.actor.startswith(_NODE):
-                continue
             life = self._lives[record.actor]
             life.records = max(life.records, record.n)
             if record.kind == "ConnectionOpened":
@@ -49,8 +47,9 @@ class Lives:
             elif record.kind == "PoweredOff":
                 life.powered = False
 
-    def power_off(self, nodes: Sequence[str], at_us: int, cause: str) -> list[TraceRecord]:
+    def power_off(self, agent: str, nodes: Sequence[str], at_us: int, cause: str) -> list[TraceRecord]:
         """Their process has died: the records of it."""
+        self._lives[clock_of(agent)].records += GAP
         made = []
         for node in nodes:
             life = self._lives[_NODE + node]
@@ -63,7 +62,16 @@ class Lives:
                 made.append(TraceRecord(at_us, _NODE + node, life.records, "PoweredOff", about, {}, cause))
         return made
 
-    def resumed(self, node: str, server: ApiServer) -> tuple[int, int, int]:
-        """How many records, connections and processes there were at most."""
-        life = self._lives[_NODE + node]
-        return life.records, max(life.connections, server.newest_connection(_NODE + node)), life.processes
+    def resumed(self, agent: str, nodes: Sequence[str], server: ApiServer) -> tuple[tuple[str, int, int, int], ...]:
+        """Of the agent's clock and of its nodes: how many records, connections and processes there were at most."""
+        rows = [(clock_of(agent), self._lives[clock_of(agent)].records, 0, 0)]
+        for node in nodes:
+            life = self._lives[_NODE + node]
+            connections = max(life.connections, server.newest_connection(_NODE + node))
+            rows.append((node, life.records, connections, life.processes))
+        return tuple(rows)
+
+
+def clock_of(agent: str) -> str:
+    """In whose name an agent records that it is late."""
+    return f"clock/{agent}"

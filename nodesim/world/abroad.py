@@ -116,9 +116,8 @@ class Abroad:
 
     def look(self) -> None:
         """To be called now and then: what waited for a cut goes on when that has healed."""
-        waiting, self._cut_off = self._cut_off, {}
-        for parcels in waiting.values():
-            self.came(parcels)
+        for ends in [ends for ends in self._cut_off if not self.live.world.is_cut(*ends)]:
+            self.came(self._cut_off.pop(ends))
 
     def lost(self, actors: Sequence[str]) -> None:
         """The link to where these live has ended."""

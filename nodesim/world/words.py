@@ -15,6 +15,7 @@ from nodesim.errors import FrameError
 from nodesim.messages import FRAME_BYTES_MAX
 from nodesim.trace.records import TraceRecord
 from nodesim.values import value
+from nodesim.world.clock import checked_speed
 from nodesim.world.transport import PAYLOAD_BYTES_MAX
 from nodesim.world.world import Parcel
 
@@ -42,8 +43,8 @@ class Setup:
     options: dict[str, Any]
     nodes: tuple[str, ...]
     resumed: tuple[tuple[str, int, int, int], ...] = ()
-    """In real time, for an agent whose process was started anew: node, and how many records, connections and processes
-    of its machine there were before."""
+    """In real time, for an agent whose process was started anew: its clock or a node, and how many records, connections
+    and processes of that there were before."""
 
 
 @value
@@ -230,6 +231,13 @@ def _row(kinds: Sequence[type], row: Any) -> list[Any]:
     return [_is(kind, item) for kind, item in zip(kinds, row)]
 
 
+def _speed(item: Any) -> float:
+    try:
+        return checked_speed(_is(float, item))
+    except ValueError as wrong:
+        raise FrameError(str(wrong)) from wrong
+
+
 def _counts(item: Any) -> dict[str, int]:
     return {_is(str, name): _is(int, count) for name, count in _is(dict, item).items()}
 
@@ -261,7 +269,7 @@ _READERS: Final[dict[int, Callable[..., Word]]] = {
     8: lambda counts, draws: Finished(_counts(counts), _table(_DRAW, draws)),
     9: lambda code, text: Failed(_is(int, code), _is(str, text)),
     10: lambda realtime: Times(_is(bool, realtime)),
-    11: lambda speed, slack_us: Begin(_is(float, speed), _is(int, slack_us)),
+    11: lambda speed, slack_us: Begin(_speed(speed), _is(int, slack_us)),
     12: lambda asked_us: AskTime(_is(int, asked_us)),
     13: lambda asked_us, now_us: Time(_is(int, asked_us), _is(int, now_us)),
     14: lambda first, final_us, lost, rows: Log(_is(int, first), _is(int, final_us), _is(int, lost), _records(rows)),

@@ -185,6 +185,27 @@ def test_a_frame_for_later_waits_for_its_instant_and_a_late_one_does_not_go_back
     assert [t for t, _ in machine.seen] == sorted(t for t, _ in machine.seen)
 
 
+def test_what_is_final_goes_with_the_clock_and_stops_before_what_is_still_to_be_done() -> None:
+    """A world that is silent is no reason to wait for it; what happens from outside comes later than that."""
+    world, machine = world_of(mute)
+    told: list[tuple[int, int]] = []
+
+    async def body(live: Live) -> None:
+        assert live.final_us() == -1
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(live, 60 * SECOND)
+            await trio.sleep(30)
+            live.tell("apiserver", TimerFired("told"), "somebody")
+            told.append((live.final_us(), live.clock.now_us))
+        told.append((live.final_us(), 0))
+
+    run(world, 1_000, body)
+    (final_us, now_us), (at_end_us, _) = told
+    assert 30 * SECOND - 1 <= final_us < machine.seen[-1][0] <= now_us
+    assert machine.seen[-1][1] == TimerFired("told")
+    assert at_end_us >= 60 * SECOND - 1
+
+
 def test_what_leaves_the_world_is_handed_out_right_after_the_turn() -> None:
     """With the instant at which the link lets it arrive."""
 
