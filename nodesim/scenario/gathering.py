@@ -139,6 +139,10 @@ def plain_options(options: RunOptions) -> dict[str, Any]:
     return {name: getattr(options, name) for name in ("skip_quiet", "record_heartbeats", "draw_log")}
 
 
+def nodes_in_words(nodes: Sequence[str]) -> str:
+    """How many they are."""
+    return f"{len(nodes)} node{'' if len(nodes) == 1 else 's'}"
+
+
 def _dealt(dealt: Mapping[str, Sequence[str]]) -> str:
-    parts = [f"{agent} with {len(nodes)} node{'' if len(nodes) == 1 else 's'}" for agent, nodes in dealt.items()]
-    return "the run begins: " + ", ".join(parts)
+    return "the run begins: " + ", ".join(f"{agent} with {nodes_in_words(nodes)}" for agent, nodes in dealt.items())

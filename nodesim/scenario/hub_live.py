@@ -17,7 +17,7 @@ import attrs
 import trio
 
 from nodesim.apiserver import ApiServer
-from nodesim.scenario.gathering import Gathering, Spread, check_version, open_transport, plain_options
+from nodesim.scenario.gathering import Gathering, Spread, check_version, nodes_in_words, open_transport, plain_options
 from nodesim.scenario.lives import Lives, clock_of
 from nodesim.scenario.options import RunOptions
 from nodesim.scenario.plain import pack_scenario
@@ -200,8 +200,8 @@ class LiveHub:
             if not member.finished:
                 known = f"{max(0, member.log.final_us) / SECOND:.3f} s"
                 self.elsewhere.warnings.append(
-                    f"agent {member.name} was away when the run ended: what its {len(member.nodes)} nodes did after "
-                    f"{known} is not known"
+                    f"agent {member.name} was away when the run ended: what happened on {nodes_in_words(member.nodes)} "
+                    f"after {known} is not known"
                 )
         self._tell_all(Finish())
 
@@ -302,8 +302,8 @@ class LiveHub:
         packed = pack_scenario(self.scenario)
         self._post(member, Setup(packed, plain_options(self.options), member.nodes, resumed))
         self.spread.say(
-            f"{member.name} was started anew: its {len(member.nodes)} nodes had no power since "
-            f"{member.left_us / SECOND:.3f} s; what they recorded after {known_us / SECOND:.3f} s is lost"
+            f"{member.name} was started anew: {nodes_in_words(member.nodes)} had no power since "
+            f"{member.left_us / SECOND:.3f} s; what was recorded there after {known_us / SECOND:.3f} s is lost"
         )
 
     def _record(

@@ -35,6 +35,7 @@ spec:
     nodeMonitorGracePeriod: 8s
     nodeLeaseDurationSeconds: 8
   nodes: [{name: w, count: 2}]
+  actors: [{name: probe, run: "probe:look_on"}]
   manifests:
     - apiVersion: v1
       kind: Pod
@@ -44,6 +45,14 @@ spec:
       kind: Pod
       metadata: {name: p1}
       spec: {nodeName: w-1, containers: [{name: c, image: busybox}]}
+"""
+
+
+PROBE: Final = """\
+async def look_on(api):
+    while True:
+        await api.sleep(5)
+        api.record("Probed", nodes=[node["metadata"]["name"] for node in await api.list("nodes")])
 """
 
 
@@ -98,10 +107,12 @@ class Story:
 
 
 @pytest.fixture(name="story")
-def _story(tmp_path: Path) -> Story:
+def _story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Story:
     """With its pods running."""
     path = tmp_path / "story.yaml"
     path.write_text(STORY)
+    (tmp_path / "probe.py").write_text(PROBE)
+    monkeypatch.syspath_prepend(tmp_path)
     trace = ("--trace", tmp_path / "trace.jsonl")
     hub = start("hub", path, "--listen", "tcp://127.0.0.1:0", "--realtime", SPEED, "--agents", 2, *trace)
     address = hub.said(r"listening at (\S+),")[1]
@@ -161,6 +172,9 @@ def test_an_agent_that_is_killed_and_started_again_is_machines_that_lost_power(s
     assert len(connections) == 2
     assert ready(records, "w-0")[-1][1] == "True"
     undisturbed(records, "w-1")
+    probed = of(records, "probe", "Probed")
+    assert len(probed) >= 5, "a user's actor lives in the hub, whatever becomes of the agents"
+    assert all(record.fields == {"nodes": ["w-0", "w-1"]} for record in probed)
 
 
 @pytest.mark.usefixtures("impatient", "story")
