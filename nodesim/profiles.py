@@ -123,7 +123,7 @@ class Profile:
     """From 1.28 a daemon's pod that has ended and is to go no longer takes its node's place (daemon_controller.go
     `getNodesToDaemonPods`)."""
     ipam_retries: bool
-    """From 1.30 a node for which no block of addresses was left is tried again after a pause that doubles
+    """From 1.31 a node for which no block of addresses was left is tried again after a pause that doubles
     (kubernetes#123238); before, at its next change only."""
     kubelet_version: str
     """nodeInfo.kubeletVersion."""

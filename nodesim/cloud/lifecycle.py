@@ -41,7 +41,7 @@ class CloudNodeLifecycleController:
     One that is there when a run begins is `ahead_us` further in its rhythm than one that starts then.
     """
 
-    watches: tuple[WatchSpec, ...] = (WatchSpec("nodes", cloud_node),)
+    watches: tuple[WatchSpec, ...] = (WatchSpec("nodes", cloud_node, steady=True),)
 
     def __init__(
         self,

@@ -57,7 +57,7 @@ class RouteController:
     One that is there when a run begins is `ahead_us` further in its rhythm than one that starts then.
     """
 
-    watches: tuple[WatchSpec, ...] = (WatchSpec("nodes", cloud_node),)
+    watches: tuple[WatchSpec, ...] = (WatchSpec("nodes", cloud_node, steady=True),)
 
     def __init__(self, settings: Settings, provider: Provider, *, ahead_us: int = 0, clock: Clock = TRUE_CLOCK) -> None:
         self._period_us = settings.route_reconciliation_us

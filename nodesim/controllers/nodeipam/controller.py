@@ -3,14 +3,14 @@
 Each change of a node without podCIDRs asks for the next block of each range and writes them; of one with podCIDRs they
 are marked as taken.  A node's are free when it is gone (not while it waits for a finalizer, kubernetes#128305), but the
 walk comes by them only later.  Where no block is left
-the node is told so (CIDRNotAvailable) and tried again: at its next change, and from 1.30 on after a pause that doubles.
+the node is told so (CIDRNotAvailable) and tried again: at its next change, and from 1.31 on after a pause that doubles.
 At the start all blocks that nodes hold are taken first, and the walk begins anew at the first block.
 
 Source: pkg/controller/nodeipam/ipam/range_allocator.go (`NewCIDRRangeAllocator`, `syncNode`, `AllocateOrOccupyCIDR`,
 `updateCIDRsAllocation`).
 
 Known differences: a node that holds what is none of the cluster's blocks keeps a real controller manager from starting;
-here only this controller does not begin.  Up to 1.29 a block that could not be written was tried again for ever without
+here only this controller does not begin.  Up to 1.30 a block that could not be written was tried again for ever without
 a pause; here with the pauses of the later versions.
 """
 

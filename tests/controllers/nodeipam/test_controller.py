@@ -98,7 +98,7 @@ def test_a_node_without_a_block_is_tried_again_and_again() -> None:
     assert blocks(live.run(0.5))["late"] == 1
 
 
-def test_up_to_1_29_only_a_change_of_the_node_helps() -> None:
+def test_up_to_1_30_only_a_change_of_the_node_helps() -> None:
     """One event, and the next try with the next change, whatever it is."""
     live = played(*FULL, profile=V1_24)
     live.run(10)
