@@ -122,6 +122,16 @@ class Profile:
     daemonset_skips_finished: bool
     """From 1.28 a daemon's pod that has ended and is to go no longer takes its node's place (daemon_controller.go
     `getNodesToDaemonPods`)."""
+    job_terminating_pods: bool
+    """From 1.29 a Job's status counts terminating pods, and podReplacementPolicy is heeded (gate
+    JobPodReplacementPolicy)."""
+    job_terminal_last: bool
+    """From 1.31 Complete and Failed come when no pod is terminating any more, announced by SuccessCriteriaMet or
+    FailureTarget (job_controller.go `delayTerminalCondition`)."""
+    job_status_checked: bool
+    """From 1.32 a Job's status must not have more ready pods than active ones (gate JobManagedBy)."""
+    job_label_prefix: bool
+    """From 1.27 a Job's pods carry their labels also with `batch.kubernetes.io/`, by which its selector asks."""
     ipam_retries: bool
     """From 1.31 a node for which no block of addresses was left is tried again after a pause that doubles
     (kubernetes#123238); before, at its next change only."""
@@ -176,6 +186,10 @@ V1_24: Final = Profile(
     statefulset_max_unavailable=False,
     daemonset_status_despite_errors=False,
     daemonset_skips_finished=False,
+    job_terminating_pods=False,
+    job_terminal_last=False,
+    job_status_checked=False,
+    job_label_prefix=False,
     ipam_retries=False,
     kubelet_version="v1.24.17",
 )
@@ -226,6 +240,10 @@ V1_36: Final = Profile(
     statefulset_max_unavailable=False,
     daemonset_status_despite_errors=True,
     daemonset_skips_finished=True,
+    job_terminating_pods=True,
+    job_terminal_last=True,
+    job_status_checked=True,
+    job_label_prefix=True,
     ipam_retries=True,
     kubelet_version="v1.36.3",
 )

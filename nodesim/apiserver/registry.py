@@ -192,6 +192,15 @@ RESOURCES: Final = (
         has_generation=True,
         spec_raises_generation=True,
     ),
+    Resource(
+        plural="jobs",
+        kind="Job",
+        group="batch",
+        has_status=True,
+        has_generation=True,
+        spec_raises_generation=True,
+        fields=_fields("status.successful"),
+    ),
     Resource(plural="controllerrevisions", kind="ControllerRevision", group="apps"),
 )
 

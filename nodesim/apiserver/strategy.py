@@ -22,6 +22,7 @@ from nodesim.apiserver.defaults import (
     with_template_generation,
 )
 from nodesim.apiserver.deletion import NAMESPACE_FINALIZER
+from nodesim.apiserver.jobs import with_job_defaults
 from nodesim.apiserver.pod_cidrs import with_pod_cidrs
 from nodesim.apiserver.priority import with_class_defaults, with_old_priority
 from nodesim.apiserver.registry import Resource
@@ -70,6 +71,8 @@ def prepared_for_create(resource: Resource, document: Document, settings: Settin
         case "DaemonSet":
             made = with_template_generation(with_daemon_set_defaults(made), 1)
             return {**made, "status": dict.fromkeys(DAEMON_COUNTS, 0)}
+        case "Job":
+            return {**with_job_defaults(made), "status": {}}
         case "Namespace":
             made = with_namespace_defaults(made)
             spec = made.get("spec") or {}
@@ -104,6 +107,8 @@ def prepared_for_update(
             made = with_deployment_defaults(made)
         case "StatefulSet":
             made = with_stateful_set_defaults(made)
+        case "Job":
+            made = with_job_defaults(made)
         case "DaemonSet":
             made = with_daemon_set_defaults(made)
             again = made["spec"].get("template") != old["spec"].get("template")

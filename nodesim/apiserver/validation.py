@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from nodesim.apiserver.jobs import changed_job_faults, job_faults
 from nodesim.apiserver.placement import placement_faults
 from nodesim.apiserver.pod_cidrs import pod_cidr_faults
 from nodesim.apiserver.priority import changed_class_faults, class_faults
@@ -124,6 +125,8 @@ def _kind_faults(resource: Resource, document: Document) -> list[str]:
             return class_faults(document)
         case "StatefulSet":
             return [*stateful_set_faults(spec), *_workload_faults(spec)]
+        case "Job":
+            return [*job_faults(spec), *_template_faults(spec)]
         case "DaemonSet":
             return [*daemon_set_faults(spec), *_workload_faults(spec)]
         case _:
@@ -164,22 +167,28 @@ def _taint_faults(taints: list[dict[str, Any]]) -> list[str]:
 
 
 def _workload_faults(spec: dict[str, Any]) -> list[str]:
+    """What every workload whose pods run for ever is asked for."""
+    faults = not_negative(spec, "replicas", "minReadySeconds") + _template_faults(spec)
+    policy = ((spec.get("template") or {}).get("spec") or {}).get("restartPolicy")
+    if policy in ("OnFailure", "Never"):
+        faults.append(f'spec.template.spec.restartPolicy: Unsupported value: "{policy}": supported values: "Always"')
+    return faults
+
+
+def _template_faults(spec: dict[str, Any]) -> list[str]:
     """What every workload with a selector and a template is asked for."""
-    faults = not_negative(spec, "replicas", "minReadySeconds")
+    faults: list[str] = []
     selector = spec.get("selector") or {}
     template = spec.get("template") or {}
     if not selector.get("matchLabels") and not selector.get("matchExpressions"):
-        return [*faults, "spec.selector: Required value"]
+        return ["spec.selector: Required value"]
     broken = [item["operator"] for item in selector.get("matchExpressions") or () if item["operator"] not in _OPERATORS]
     if broken:
-        return [*faults, f'spec.selector.matchExpressions.operator: Invalid value: "{broken[0]}"']
+        return [f'spec.selector.matchExpressions.operator: Invalid value: "{broken[0]}"']
     if not selector_of(selector).matches((template.get("metadata") or {}).get("labels") or {}):
         faults.append("spec.template.metadata.labels: Invalid value: `selector` does not match template `labels`")
     if not (template.get("spec") or {}).get("containers"):
         faults.append("spec.template.spec.containers: Required value")
-    policy = (template.get("spec") or {}).get("restartPolicy")
-    if policy in ("OnFailure", "Never"):
-        faults.append(f'spec.template.spec.restartPolicy: Unsupported value: "{policy}": supported values: "Always"')
     inner, path = template.get("spec") or {}, "spec.template.spec"
     return faults + _pod_spec_faults(inner, path) + placement_faults(inner, path)
 
@@ -196,6 +205,8 @@ def _changed_spec_faults(resource: Resource, old: dict[str, Any], new: dict[str,
             ]
         case "ReplicaSet" | "Deployment" | "DaemonSet" if new.get("selector") != old.get("selector"):
             return ["spec.selector: Invalid value: field is immutable"]
+        case "Job":
+            return changed_job_faults(old, new)
         case "StatefulSet":
             return changed_stateful_set_faults(old, new)
         case _:

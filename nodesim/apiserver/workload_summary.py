@@ -36,6 +36,14 @@ def workload_summary(kind: str, metadata: dict[str, Any], spec: dict[str, Any], 
                 "misscheduled": status.get("numberMisscheduled") or 0,
                 "generation": metadata.get("generation") or 0,
             }
+        case "Job":
+            ends = [item["type"] for item in status.get("conditions") or () if item["status"] == "True"]
+            return {
+                "completions": spec.get("completions"),
+                "parallelism": spec.get("parallelism") or 0,
+                **_counts(status, "active", "ready", "succeeded", "failed"),
+                "finished": next((type_ for type_ in ends if type_ in ("Complete", "Failed")), ""),
+            }
         case _:
             return {}
 

@@ -24,11 +24,12 @@ from nodesim.apiserver.deletion import (
 )
 from nodesim.apiserver.dropped import without_unknown_fields, without_unknown_policy
 from nodesim.apiserver.eviction import budgets_of, judge_eviction, with_eviction_condition
+from nodesim.apiserver.jobs import admitted_job, job_status_faults
 from nodesim.apiserver.patch import PatchError, merge_patch, strategic_merge_patch
 from nodesim.apiserver.priority import second_default, system_classes, with_priority
 from nodesim.apiserver.reading import addressed, find_one, find_resource, plain_document, typed_document
 from nodesim.apiserver.registry import BY_PLURAL, START_NAMESPACES, Resource
-from nodesim.apiserver.store import NODES, Change, DocumentTooLarge, Store, Stored, generated_name
+from nodesim.apiserver.store import NODES, Change, DocumentTooLarge, Store, Stored, generated_name, uid_of
 from nodesim.apiserver.strategy import prepared_for_create, prepared_for_update
 from nodesim.apiserver.validation import create_faults, update_faults
 from nodesim.messages import Bind, Create, Delete, Done, Evict, Failure, Patch, Renew, Update
@@ -284,7 +285,7 @@ class Writes:
                 return failures.not_found(BY_PLURAL["namespaces"], namespace)
             if (home.document.get("status") or {}).get("phase") == "Terminating":
                 return failures.namespace_terminates(resource, name, namespace)
-        admitted = self._admitted(resource, prepared)
+        admitted = self._admitted(resource, prepared, now_us)
         if isinstance(admitted, str):
             return failures.forbidden(resource, name, admitted)
         prepared = prepared_for_create(resource, admitted, self._settings)
@@ -299,10 +300,15 @@ class Writes:
             return failures.too_large(broken.size)
         return Outcome(resource, _done(201, stored), [Change("ADDED", stored, None)])
 
-    def _admitted(self, resource: Resource, document: Document) -> Document | str:
+    def _admitted(self, resource: Resource, document: Document, now_us: int) -> Document | str:
         """A new object as the admission plugins that look at other objects make it, or why they refuse it."""
         if resource.rules == "PodDisruptionBudget":
             return without_unknown_policy(document, self._profile)
+        if resource.rules == "Job":
+            metadata = document["metadata"]
+            version = self._store.next_version(now_us)
+            uid = uid_of("Job", metadata.get("namespace") or "", metadata.get("name") or "", version)
+            return admitted_job(document, uid, self._profile)
         if resource.rules not in ("Pod", "PriorityClass"):
             return document
         classes = [stored.document for stored in self._store.objects("priorityclasses").values()]
@@ -338,6 +344,8 @@ class Writes:
             return failures.invalid(resource, stored.name, [fault])
         new = prepared_for_update(resource, old, document, subresource, self._settings)
         faults = update_faults(resource, old, new)
+        if resource.rules == "Job" and self._profile.job_status_checked:
+            faults += job_status_faults(old.get("status") or {}, new.get("status") or {})
         if faults:
             return failures.invalid(resource, stored.name, faults)
         if is_finalized(old, new) if resource.rules == "Namespace" else is_finished(old, new):

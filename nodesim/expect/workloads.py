@@ -17,6 +17,7 @@ WORKLOAD_STATUS: Final[dict[str, dict[str, type]]] = {
     },
     "ReplicaSet": {"replicas": int, "ready_replicas": int},
     "StatefulSet": {"replicas": int, "updated_replicas": int, "ready_replicas": int, "generation": int},
+    "Job": {"active": int, "ready": int, "succeeded": int, "failed": int, "finished": str},
     "DaemonSet": dict.fromkeys(
         ("desired", "current", "ready", "available", "updated", "misscheduled", "generation"), int
     ),

@@ -23,6 +23,7 @@ from nodesim.controllers.deployment import DeploymentController
 from nodesim.controllers.disruptionbudget import DisruptionController
 from nodesim.controllers.endpointslice import EndpointSliceController
 from nodesim.controllers.garbagecollector import GarbageCollector
+from nodesim.controllers.job import JobController
 from nodesim.controllers.leaderelection import LeaderElection
 from nodesim.controllers.namespaces import NamespaceController
 from nodesim.controllers.nodeipam import NodeIpamController
@@ -100,6 +101,7 @@ COMPONENTS: Final[Mapping[str, Callable[[Making], WatchingProgram]]] = {
     "deployment-controller": lambda making: DeploymentController(making.settings, making.profile, clock=making.clock),
     "statefulset-controller": lambda making: StatefulSetController(making.settings, making.profile, clock=making.clock),
     "daemonset-controller": lambda making: DaemonSetController(making.settings, making.profile, clock=making.clock),
+    "job-controller": lambda making: JobController(making.settings, making.profile, clock=making.clock),
     "disruption-controller": lambda making: DisruptionController(making.settings, making.profile, clock=making.clock),
     "endpointslice-controller": lambda making: EndpointSliceController(
         making.settings, making.profile, clock=making.clock

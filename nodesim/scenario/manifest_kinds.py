@@ -21,6 +21,7 @@ from nodesim.scenario.manifest_workloads import (
     REPLICAS_MAX,
     check_daemon_set,
     check_deployment,
+    check_job,
     check_replica_set,
     check_stateful_set,
 )
@@ -159,6 +160,7 @@ KINDS: Final[dict[str, tuple[str, Callable[[Fields], None]]]] = {
     "Deployment": ("apps/v1", check_deployment),
     "StatefulSet": ("apps/v1", check_stateful_set),
     "DaemonSet": ("apps/v1", check_daemon_set),
+    "Job": ("batch/v1", check_job),
     "Namespace": ("v1", _namespace),
     "Node": ("v1", _node),
     "Lease": ("coordination.k8s.io/v1", _lease),

@@ -107,6 +107,34 @@ def check_daemon_set(found: Fields) -> None:
         rolling.cursor.fault(f"maxSurge (0 where absent) and maxUnavailable (1 where absent): {what}")
 
 
+def check_job(found: Fields) -> None:
+    """A Job: its selector is the server's, and its pods end."""
+    form = "a spec with a template"
+    spec = found.required("spec", partial(open_fields, form="a spec"), form)
+    if spec is None:
+        return
+    for key in ("parallelism", "completions", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"):
+        part(spec, key, _number)
+    for key in ("suspend", "manualSelector"):
+        part(spec, key, boolean)
+    part(spec, "podReplacementPolicy", partial(choice, known=("TerminatingOrFailed", "Failed")))
+    mode = spec.maybe("completionMode", partial(choice, known=("NonIndexed", "Indexed")))
+    if mode == "Indexed" and "completions" not in spec:
+        spec.cursor.fault("an Indexed Job needs completions", spec.key_mark("completionMode"))
+    template = spec.required("template", partial(open_fields, form="a template"), "a template with spec")
+    if template is None:
+        return
+    check_pod_template(template)
+    pod = template.get("spec")
+    if pod is None or type(pod.tree) is not MapTree:
+        return
+    policy = Fields(pod, pod.tree).get("restartPolicy")
+    if policy is None:
+        pod.fault("pods of a Job need restartPolicy: OnFailure or Never")
+    elif getattr(policy.tree, "value", None) == "Always":
+        policy.fault("pods of a Job end: expected restartPolicy OnFailure or Never, got 'Always'")
+
+
 def _workload(found: Fields) -> Fields | None:
     """What all of them have: replicas, a selector and a template whose labels it matches."""
     spec = found.required("spec", partial(open_fields, form="a spec"), "a spec with selector and template")

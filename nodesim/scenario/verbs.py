@@ -42,6 +42,7 @@ OBJECTS: Final = {
     "deployment": "deployments",
     "statefulset": "statefulsets",
     "daemonset": "daemonsets",
+    "job": "jobs",
     "namespace": "namespaces",
     "node": "nodes",
     "lease": "leases",

@@ -8,6 +8,7 @@ import pytest
 
 from nodesim.messages import Patch
 from nodesim.objects import Document, encode_document
+from nodesim.profiles import V1_24, V1_36
 from tests.apiserver.cluster import Cluster, post
 from tests.controllers.workload.bench import workload
 
@@ -235,3 +236,80 @@ def test_a_daemon_set_that_is_not_allowed(spec: Document, message: str) -> None:
     failure = Cluster().fails(post("daemonsets", workload("DaemonSet", **spec)))
     assert (failure.code, failure.reason) == (422, "Invalid")
     assert message in failure.message
+
+
+def a_job(**spec: Any) -> Document:
+    """A Job as people write it: without a selector."""
+    document = workload("Job", **spec)
+    del document["spec"]["selector"]
+    document["spec"]["template"]["spec"]["restartPolicy"] = "Never"
+    return document
+
+
+def test_a_job_gets_its_counts_and_a_selector_of_its_own() -> None:
+    """One pod unless it says otherwise; its pods carry the Job's uid, by which alone it finds them."""
+    cluster = Cluster()
+    made = cluster.create("jobs", {**a_job(), "status": {"failed": 7}})
+    spec, uid = made["spec"], made["metadata"]["uid"]
+    assert (spec["completions"], spec["parallelism"], spec["backoffLimit"]) == (1, 1, 6)
+    assert (spec["completionMode"], spec["podReplacementPolicy"]) == ("NonIndexed", "TerminatingOrFailed")
+    assert spec["selector"] == {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+    labels = spec["template"]["metadata"]["labels"]
+    names = {"batch.kubernetes.io/job-name": "web", "job-name": "web"}
+    assert labels == {"app": "web", **names, "controller-uid": uid, "batch.kubernetes.io/controller-uid": uid}
+    assert made["status"] == {}
+    older = Cluster(profile=V1_24)
+    spec = older.create("jobs", a_job(parallelism=2))["spec"]
+    assert list(spec["selector"]["matchLabels"]) == ["controller-uid"]
+    assert ("completions" in spec, "podReplacementPolicy" in spec) == (False, False)
+    manual = workload("Job", "b", manualSelector=True)
+    manual["spec"]["template"]["spec"]["restartPolicy"] = "OnFailure"
+    assert cluster.create("jobs", manual)["spec"]["selector"] == {"matchLabels": {"app": "b"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"parallelism": -1}, "spec.parallelism: Invalid value: -1"),
+        ({"completionMode": "Some"}, 'spec.completionMode: Unsupported value: "Some"'),
+        ({"completionMode": "Indexed", "parallelism": 2}, "spec.completions: Required value: when completion mode is"),
+        ({"podReplacementPolicy": "Soon"}, 'spec.podReplacementPolicy: Unsupported value: "Soon"'),
+    ],
+)
+def test_a_job_that_is_not_allowed(spec: Document, message: str) -> None:
+    """422, the fault with its field first."""
+    failure = Cluster().fails(post("jobs", a_job(**spec)))
+    assert (failure.code, failure.reason) == (422, "Invalid")
+    assert message in failure.message
+
+
+def test_pods_of_a_job_end() -> None:
+    """They must not be started again for ever."""
+    document = a_job()
+    document["spec"]["template"]["spec"]["restartPolicy"] = "Always"
+    failure = Cluster().fails(post("jobs", document))
+    assert 'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"' in failure.message
+
+
+def test_what_of_a_job_may_change() -> None:
+    """Its parallelism; not what it counts."""
+    cluster = Cluster()
+    cluster.create("jobs", a_job(completions=3))
+    assert cluster.patch("jobs", "web", {"spec": {"parallelism": 2}}, "default")["metadata"]["generation"] == 2
+    change = encode_document({"spec": {"completions": 4}})
+    failure = cluster.fails(Patch("jobs", "default", "web", "", "strategic", change))
+    assert "spec.completions: Invalid value: field is immutable" in failure.message
+
+
+def test_a_jobs_status_is_looked_at_from_1_32() -> None:
+    """More ready pods than active ones are refused (recorded)."""
+    for profile, code in ((V1_36, 422), (V1_24, 0)):
+        cluster = Cluster(profile=profile)
+        cluster.create("jobs", a_job())
+        patch = Patch("jobs", "default", "web", "status", "merge", encode_document({"status": {"ready": 1}}))
+        if not code:
+            cluster.patch("jobs", "web", {"status": {"ready": 1}}, "default", "status", "merge")
+            continue
+        failure = cluster.fails(patch)
+        assert failure.code == code
+        assert "status.ready: Invalid value: 1: cannot set more than active" in failure.message

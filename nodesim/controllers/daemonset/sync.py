@@ -121,11 +121,9 @@ class DaemonSetSync(Dated):
         view, made, gone = self.view, make[:BURST_REPLICAS], delete[:BURST_REPLICAS]
         self.expectations.expect(view.key, len(made), [pod.key for pod in gone], self.now_us)
         control = PodControl(view.parent, self.expectations, self._event)
-        error = yield from control.create([encode_document(pod_of(view, self.revision, node)) for node in made])
-        if gone:
-            failed = yield from control.delete(gone)
-            error = error or failed
-        return error
+        started = yield from control.create([encode_document(pod_of(view, self.revision, node)) for node in made])
+        failed = yield from control.delete(gone)
+        return started.error or failed
 
     def _event(self, type_: str, reason: str, message: str) -> Call:
         view = self.view

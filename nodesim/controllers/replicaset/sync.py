@@ -77,7 +77,8 @@ class ReplicaSetSync(Dated):
         rs, count = self.rs, min(missing, BURST_REPLICAS)
         self.expectations.expect(rs.key, count, (), self.now_us)
         pod = encode_document(pod_from_template(rs.parent, rs.template))
-        return (yield from self._pod_control.create([pod] * count))
+        started = yield from self._pod_control.create([pod] * count)
+        return started.error
 
     def _delete(self, pods: Sequence[ManagedPod], surplus: int) -> Generator[Order, Answers, str]:
         chosen = deletion_order(pods, self.related_on, self.wall_us)[: min(surplus, BURST_REPLICAS)]

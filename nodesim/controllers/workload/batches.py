@@ -16,10 +16,11 @@ from nodesim.values import value
 
 @value
 class Started:
-    """How far it came: the first error, or "", and how many requests were never sent."""
+    """How far it came: the first error, or "", how many requests were never sent, and how many did not fail."""
 
     error: str
     skipped: int
+    made: int
 
 
 def slow_start(requests: Sequence[Request], then: Then) -> Generator[Order, Answers, Started]:
@@ -27,16 +28,17 @@ def slow_start(requests: Sequence[Request], then: Then) -> Generator[Order, Answ
 
     That the namespace goes is no error: the rest is sent, and refused as well.
     """
-    sent, size = 0, 1
+    sent, size, made = 0, 1, 0
     while sent < len(requests):
         batch = tuple(requests[sent : sent + size])
         answers = yield Ask(batch, _shifted(then, sent))
         sent += len(batch)
+        made += sum(answer.ok or namespace_terminates(answer) for answer in answers)
         size *= 2
         error = next((why(answer) for answer in answers if not answer.ok and not namespace_terminates(answer)), "")
         if error:
-            return Started(error, len(requests) - sent)
-    return Started("", 0)
+            return Started(error, len(requests) - sent, made)
+    return Started("", 0, made)
 
 
 def _shifted(then: Then, by: int) -> Then:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 
 import attrs
 
-from nodesim.controllers.workload.batches import slow_start
+from nodesim.controllers.workload.batches import Started, slow_start
 from nodesim.controllers.workload.expectations import Expectations
 from nodesim.controllers.workload.ownership import Parent
 from nodesim.controllers.workload.pods import ManagedPod
@@ -28,13 +28,13 @@ class PodControl:
     expectations: Expectations
     event: Callable[[str, str, str], Call]
 
-    def create(self, pods: Sequence[bytes]) -> Generator[Order, Answers, str]:
-        """Create pods (encoded) that are expected already, slowly at first; the first error, or ""."""
+    def create(self, pods: Sequence[bytes]) -> Generator[Order, Answers, Started]:
+        """Create pods (encoded) that are expected already, slowly at first."""
         namespace = self.parent.namespace
         started = yield from slow_start([Create("pods", namespace, pod) for pod in pods], self._created)
         # What was never asked for will not be seen either; the next sync starts slowly again.
         self.expectations.creation_observed(self.parent.key, started.skipped)
-        return started.error
+        return started
 
     def _created(self, _place: int, answer: Answered) -> list[Call | Record]:
         if answer.ok:
@@ -47,6 +47,11 @@ class PodControl:
 
     def delete(self, pods: Sequence[ManagedPod]) -> Generator[Order, Answers, str]:
         """Delete pods whose going is expected already, all at once; the first error, or ""; none of what is gone."""
+        _, error = yield from self.delete_each(pods)
+        return error
+
+    def delete_each(self, pods: Sequence[ManagedPod]) -> Generator[Order, Answers, tuple[list[ManagedPod], str]]:
+        """The same; gives also the pods that could not be deleted."""
 
         def deleted(place: int, answer: Answered) -> list[Call | Record]:
             pod = pods[place]
@@ -57,5 +62,9 @@ class PodControl:
                 return []
             return [self.event("Warning", "FailedDelete", f"Error deleting: {why(answer)}")]
 
+        if not pods:
+            return [], ""
         answers = yield Ask(tuple(Delete("pods", self.parent.namespace, pod.name) for pod in pods), deleted)
-        return next((why(answer) for answer in answers if not answer.ok and answer.code != 404), "")
+        went = [answer.ok or answer.code == 404 for answer in answers]
+        left = [pod for pod, gone in zip(pods, went, strict=True) if not gone]
+        return left, next((why(answer) for answer, gone in zip(answers, went, strict=True) if not gone), "")

@@ -180,7 +180,7 @@ class SyncQueue:
         if error and (self._backoff.tries_max is None or failures < self._backoff.tries_max):
             self._failures[key] = failures + 1
             effects += self.add_at(key, now_us + self._backoff.pause_us(failures))
-        elif not error and again_us is not None:
+        if again_us is not None:
             effects += self.add_at(key, again_us)
         if key in self._again:
             effects.append(SetTimer(("sync again", key), now_us, caused=True))

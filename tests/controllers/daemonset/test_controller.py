@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from nodesim.controllers.daemonset import DaemonSetController
-from nodesim.machine import Started
 from nodesim.messages import Create, Delete, Failure, Patch, Update
 from nodesim.objects import Document, decode_document, encode_document
 from nodesim.profiles import V1_24, V1_36, Profile, Settings
@@ -328,8 +327,7 @@ def test_a_set_that_goes_does_nothing_more() -> None:
 def test_a_restart_finds_everything_again() -> None:
     """A fresh process makes no second pod."""
     cluster = running()
-    name = "daemonset-controller"
-    cluster._perform(name, cluster.machines[name].handle(Started(), cluster.now_us))
+    cluster.restart("daemonset-controller", DaemonSetController(Settings.of(V1_36), V1_36))
     cluster.run(10)
     assert cluster.made(Create, "pods") == []
     assert places(cluster) == ["n1", "n2", "n3"]

@@ -122,6 +122,15 @@ class Bench:
             self._push(self.now_us + MILLISECOND, name, frame)
         self._kept.clear()
 
+    def restart(self, name: str, program: WatchingProgram) -> None:
+        """A fresh process takes a program's place."""
+        self._kept = [(held, frame) for held, frame in self._kept if held != name]
+        before = self.machines[name]
+        self.machines[name] = ClientMachine(
+            name, program, program.watches, Streams(0), connection=before.connection + 1
+        )
+        self._push(self.now_us, name, Started())
+
     # --- how it runs ---
 
     def run(self, seconds: float) -> None:

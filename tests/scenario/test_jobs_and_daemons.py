@@ -1,0 +1,120 @@
+"""A node is cut off: a Job makes new pods, a DaemonSet's pod stays.  Containers that end by themselves end a Job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from nodesim.scenario.load import load_scenario
+from nodesim.scenario.result import RunResult
+from nodesim.scenario.runner import run_scenario
+
+pytestmark = pytest.mark.slow
+
+CUT_OFF: Final = """\
+apiVersion: nodesim.dev/v1alpha1
+kind: Scenario
+metadata: {name: jobs-and-daemons}
+spec:
+  duration: 8m
+  nodes: [{name: w, count: 3}]
+  manifests:
+    - apiVersion: apps/v1
+      kind: DaemonSet
+      metadata: {name: agent}
+      spec:
+        selector: {matchLabels: {app: agent}}
+        template: {metadata: {labels: {app: agent}}, spec: {containers: [{name: c, image: agent}]}}
+    - apiVersion: batch/v1
+      kind: Job
+      metadata: {name: work}
+      spec:
+        parallelism: 3
+        completions: 3
+        template:
+          metadata: {labels: {app: work}}
+          spec:
+            restartPolicy: Never
+            topologySpreadConstraints:
+              - maxSkew: 1
+                topologyKey: kubernetes.io/hostname
+                whenUnsatisfiable: ScheduleAnyway
+                labelSelector: {matchLabels: {app: work}}
+            tolerations:
+              - {key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 30}
+            containers: [{name: c, image: work}]
+  steps:
+    - {at: 1m, cut: {nodes: [w-1]}}
+    - {at: 6m, heal: {nodes: [w-1]}}
+  expect:
+    - {workload: Job/work, shows: {active: 3, ready: 3}, at: 59s}
+    - {workload: DaemonSet/agent, shows: {desired: 3, ready: 3, misscheduled: 0}, at: 59s}
+    # The NoSchedule taint: the daemon's pod is on a node that should not run it, and stays.
+    - {workload: DaemonSet/agent, shows: {desired: 2, ready: 2, misscheduled: 1}, always: true, from: 2m, until: 6m}
+    - {pods: {labels: {app: agent}}, running: 3, always: true, from: 30s, until: 8m}
+    # The Job's pod is evicted after 30 s and counts as failed; a new one runs elsewhere, so for a while there are four.
+    - {workload: Job/work, shows: {active: 3, ready: 3, failed: 1}, at: 4m}
+    - {pods: {labels: {app: work}}, count: 4, at: 4m}
+    - {pods: {labels: {app: work}}, running: 4, at: 4m}
+    - {pods: {labels: {app: work}}, running: 3, at: 7m}
+    - {workload: DaemonSet/agent, shows: {desired: 3, ready: 3, misscheduled: 0}, at: 7m30s}
+    - {workload: Job/work, shows: {active: 3, failed: 1}, at: 8m}
+"""
+
+ENDING: Final = """\
+apiVersion: nodesim.dev/v1alpha1
+kind: Scenario
+metadata: {name: ending}
+spec:
+  duration: 5m
+  nodes: [{name: w, count: 2}]
+  containers:
+    - {image: good, exit: [{after: 20s, code: 0}]}
+    - {image: bad, exit: [{after: 5s, code: 1}]}
+  manifests:
+    - apiVersion: batch/v1
+      kind: Job
+      metadata: {name: good}
+      spec:
+        parallelism: 2
+        completions: 5
+        template: {spec: {restartPolicy: Never, containers: [{name: c, image: good}]}}
+    - apiVersion: batch/v1
+      kind: Job
+      metadata: {name: bad}
+      spec:
+        backoffLimit: 2
+        template: {spec: {restartPolicy: Never, containers: [{name: c, image: bad}]}}
+  expect:
+    - {workload: Job/good, shows: {finished: Complete, succeeded: 5}, within: [60s, 80s]}
+    - {workload: Job/bad, shows: {finished: Failed, failed: 3}, within: [40s, 70s]}
+    - {event: {reason: BackoffLimitExceeded, object: Job/default/bad}, at: 5m}
+    - {event: {reason: Completed, object: Job/default/good}, at: 5m}
+"""
+
+
+def played(folder: Path, text: str, profile: str) -> RunResult:
+    """A run of a scenario written here."""
+    path = folder / "scenario.yaml"
+    path.write_text(text)
+    return run_scenario(load_scenario(path, profile=profile))
+
+
+@pytest.mark.parametrize("profile", ["v1.24", "v1.36"])
+@pytest.mark.parametrize("text", [CUT_OFF, ENDING], ids=["cut off", "ending"])
+def test_the_story_is_so(tmp_path: Path, text: str, profile: str) -> None:
+    """Each expectation of it holds, in both profiles."""
+    result = played(tmp_path, text, profile)
+    assert [verdict for verdict in result.verdicts if not verdict.ok] == []
+
+
+def test_no_daemons_pod_is_asked_to_go(tmp_path: Path) -> None:
+    """Nobody writes a deletionTimestamp into one, and no eviction is told of one."""
+    result = played(tmp_path, CUT_OFF, "v1.36")
+    told = [record for record in result.records if record.object.startswith("Pod/default/agent-")]
+    assert told
+    assert not [
+        record for record in told if record.kind in ("TaintManagerEviction", "PodDeletionSeen", "ObjectDeleted")
+    ]
