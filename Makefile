@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 
 .PHONY: help run test check format bench mutants clean
 
@@ -13,15 +14,15 @@ help: ## Show the targets
 run: $(VENV)/.installed ## Install into .venv and run the flagship scenario
 	$(BIN)/nodesim run scenarios/partition-evicts.yaml
 
-test: $(VENV)/.test ## Run the whole test suite
-	$(BIN)/python -m pytest
+test: $(VENV)/.test ## Run the whole test suite, on all cores
+	$(PYTEST)
 
 check: $(VENV)/.dev ## Format, lint, types, layers, tests: what must pass before a change goes to main
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	NODESIM_SEEDS=20 $(BIN)/python -m pytest
-	NODESIM_FROZEN=1 $(BIN)/python -m pytest -m "not slow" -q
+	NODESIM_SEEDS=20 $(PYTEST)
+	NODESIM_FROZEN=1 $(PYTEST) -m "not slow" -q
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
