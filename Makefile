@@ -28,7 +28,7 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## Measure heartbeats, codec and whole scenarios, as ratios
+bench: $(VENV)/.dev ## Measure heartbeats, codec, scenarios and the transport, as ratios
 	$(BIN)/python -m benchmarks
 
 mutants: $(VENV)/.dev ## Change one rule at a time in a copy, and see that the tests catch each change

@@ -22,6 +22,7 @@ PATIENCE_MS: Final = 20_000
 def _socket(kind: int, keys: Path | None) -> Iterator[zmq.Socket[bytes]]:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     made = context.socket(kind)
+    made.sndhwm = made.rcvhwm = 0  # A ROUTER drops silently what is beyond.
     if keys is not None:
         public, secret = zmq.auth.load_certificate(keys / ("hub.key_secret" if kind == zmq.ROUTER else "a1.key_secret"))
         assert secret is not None

@@ -148,9 +148,10 @@ class AgentSession:
 
 def receive(peer: str, head: frames.Head, age_us: int, events: list[TransportEvent], counts: dict[str, int]) -> None:
     """The payloads of a frame become events, but for heartbeats that come late."""
-    late = Freshness.late(age_us)
-    for key, payload in zip(head.rest[::2], head.rest[1::2]):
-        if late and key:
-            counts["stale"] += 1
-        else:
-            events.append(Received(peer, payload))
+    rest = head.rest
+    if not Freshness.late(age_us):
+        events += [Received(peer, payload) for payload in rest[1::2]]
+        return
+    fresh = [Received(peer, payload) for key, payload in zip(rest[::2], rest[1::2]) if not key]
+    counts["stale"] += len(rest) // 2 - len(fresh)
+    events += fresh

@@ -88,7 +88,7 @@ class SocketEnd:
         """There is something to send."""
         if self._blocking is not None:
             self._pump.turn()
-        else:
+        elif self._pump.asleep:
             self._pump.wake()
 
     def _ready(self) -> bool:

@@ -107,7 +107,9 @@ def _fits(kind: int, rest: object) -> bool:
 
 
 def _keys_and_payloads(rest: Sequence[object]) -> bool:
-    return all(type(key) is str for key in rest[::2]) and all(type(payload) is bytes for payload in rest[1::2])
+    return _STR.issuperset(map(type, rest[::2])) and _BYTES.issuperset(map(type, rest[1::2]))
 
 
+_STR: Final = frozenset((str,))
+_BYTES: Final = frozenset((bytes,))
 _packer: Final = msgpack.Packer(autoreset=True, use_bin_type=True)

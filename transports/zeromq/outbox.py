@@ -34,32 +34,39 @@ class Outbox:
     def put(self, payload: bytes, key: str = "") -> bool:
         """Append a payload; False: there is no room, and it is dropped."""
         name: int | str
+        entries = self._entries
         if key:
             name = key
-            older = self._entries.pop(key, None)
-            if older is not None:
-                self.bytes -= len(older)
+            if key in entries:
+                self.bytes -= len(entries.pop(key))
         else:
             self._count = name = self._count + 1
-        if len(self._entries) >= self.entries_max or self.bytes + len(payload) > BYTES_MAX:
+        total = self.bytes + len(payload)
+        if total > BYTES_MAX or len(entries) >= self.entries_max:
             return False
-        self._entries[name] = payload
-        self.bytes += len(payload)
+        entries[name] = payload
+        self.bytes = total
         return True
 
     def take(self, bytes_max: int) -> list[str | bytes]:
         """Take out the oldest entries, as key, payload, key, payload, ...: at least one, then up to so many bytes."""
         taken: list[str | bytes] = []
+        names: list[int | str] = []
         entries = self._entries
-        while entries:
-            name = next(iter(entries))
-            key = name if isinstance(name, str) else ""
-            bytes_max -= len(entries[name]) + len(key) + OVERHEAD_BYTES
-            if taken and bytes_max < 0:
+        for name, payload in entries.items():
+            key = name if type(name) is str else ""
+            bytes_max -= len(payload) + len(key) + OVERHEAD_BYTES
+            if bytes_max < 0 and taken:
                 break
-            payload = entries.pop(name)
-            self.bytes -= len(payload)
-            taken += (key, payload)
+            names.append(name)
+            taken.append(key)
+            taken.append(payload)
+        if len(names) == len(entries):
+            entries.clear()
+            self.bytes = 0
+            return taken
+        for name in names:
+            self.bytes -= len(entries.pop(name))
         return taken
 
     def clear(self) -> int:

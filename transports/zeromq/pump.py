@@ -31,6 +31,8 @@ class Pump(ABC):
         self.socket = socket
         self._fd = int(socket.getsockopt(zmq.FD))
         self._scope: trio.CancelScope | None = None
+        self.asleep = False
+        """Would `wake` do anything?"""
 
     @abstractmethod
     def turn(self) -> bool:
@@ -44,6 +46,7 @@ class Pump(ABC):
         """There is something to send, or room to receive."""
         if self._scope is not None:
             scope, self._scope = self._scope, None
+            self.asleep = False
             scope.cancel()
 
     async def run(self, after: Callable[[], None]) -> None:
@@ -55,8 +58,9 @@ class Pump(ABC):
                 await trio.lowlevel.checkpoint()
                 continue
             with trio.CancelScope(deadline=trio.current_time() + wall(self.rest_s())) as self._scope:
+                self.asleep = True
                 await trio.lowlevel.wait_readable(self._fd)
-            self._scope = None
+            self._scope, self.asleep = None, False
 
     def received(self) -> Iterator[list[bytes]]:
         """What is there, as far as one turn goes."""
