@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from nodesim.cli.command import run_command
+from tests.transports import netns
 
 FOLDER: Final = Path(__file__).parent.parent.parent / "scenarios"
 FLAGSHIP: Final = FOLDER / "partition-evicts.yaml"
@@ -26,7 +27,7 @@ PATIENCE_S: Final = 40
 class Started:
     """A command that runs; what it says is read from files, so that it never waits for a reader."""
 
-    def __init__(self, *arguments: object) -> None:
+    def __init__(self, *arguments: object, namespace: str = "") -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="nodesim-test-"))
         self._out, self._err = self._folder / "out", self._folder / "err"
         self._out.touch()
@@ -36,12 +37,14 @@ class Started:
         sys.stderr.flush()
         self.pid = os.fork()
         if self.pid == 0:
-            self._become([str(argument) for argument in arguments])
+            self._become([str(argument) for argument in arguments], namespace)
 
-    def _become(self, arguments: list[str]) -> NoReturn:
+    def _become(self, arguments: list[str], namespace: str) -> NoReturn:
         """In the child: what `python -m nodesim` would do, without the half second that reading the modules takes."""
         code = 99
         try:
+            if namespace:
+                netns.enter(namespace)
             for number, path in ((0, Path(os.devnull)), (1, self._out), (2, self._err)):
                 opened = os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT)
                 os.dup2(opened, number)
@@ -132,9 +135,9 @@ class Started:
         return [int(pid) for pid in path.read_text().split()]
 
 
-def start(*arguments: object) -> Started:
-    """Start a command; it is killed when the test ends, should it still run."""
-    made = Started(*arguments)
+def start(*arguments: object, namespace: str = "") -> Started:
+    """Start a command, in a network namespace if one is named; it is killed when the test ends, should it still run."""
+    made = Started(*arguments, namespace=namespace)
     _STARTED.append(made)
     return made
 
