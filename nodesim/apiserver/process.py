@@ -7,8 +7,19 @@ a watch could go on.  While it is down its host's kernel refuses whatever comes.
 from __future__ import annotations
 
 from nodesim.apiserver.server import ApiServer
-from nodesim.client.process import Crash, LagBehind, Start
-from nodesim.machine import Frame, MachineEffect, MachineEvent, Record, Send, Started, Told
+from nodesim.client.process import RESTART, Crash, LagBehind, Start
+from nodesim.machine import (
+    CancelTimer,
+    Frame,
+    MachineEffect,
+    MachineEvent,
+    Record,
+    Send,
+    SetTimer,
+    Started,
+    TimerFired,
+    Told,
+)
 from nodesim.messages import Close, Reset
 
 
@@ -36,8 +47,10 @@ class ServerProcess:
             return self._start(now_us)
         if isinstance(event, Told) and isinstance(event.step, Crash | Start | LagBehind):
             if isinstance(event.step, Start):
-                return self._start(now_us)
-            return self._end(event.step.why) if isinstance(event.step, Crash) else []
+                return [] if self.up else [CancelTimer(RESTART), *self._start(now_us)]
+            return self._end(event.step, now_us) if isinstance(event.step, Crash) else []
+        if isinstance(event, TimerFired) and event.key == RESTART:
+            return self._start(now_us)
         if self.up:
             return self.server.handle(event, now_us)
         if not isinstance(event, Frame) or isinstance(event.message, Reset | Close):
@@ -54,9 +67,12 @@ class ServerProcess:
             return effects
         return [Record("ComponentStarted", f"Component/{self.name}", {"process": self._processes}), *effects]
 
-    def _end(self, why: str) -> list[MachineEffect]:
+    def _end(self, order: Crash, now_us: int) -> list[MachineEffect]:
         if not self.up:
             return []
         self.up = False
-        record = Record("ComponentStopped", f"Component/{self.name}", {"process": self._processes, "why": why})
-        return [record, *(Send(client, Close(), connection=number) for client, number in self.server.hang_up())]
+        record = Record("ComponentStopped", f"Component/{self.name}", {"process": self._processes, "why": order.why})
+        closes = [Send(client, Close(), connection=number) for client, number in self.server.hang_up()]
+        if order.restart_after_us is None:
+            return [record, *closes]
+        return [record, *closes, SetTimer(RESTART, now_us + order.restart_after_us, caused=True)]

@@ -37,7 +37,8 @@ MakeClient: TypeAlias = Callable[[int, int], ClientMachine]
 
 TIMER: Final = "process"
 """The timers of the machine itself: keys are tuples that begin with it, and outlive the process."""
-_RESTART: Final = (TIMER, "restart")
+RESTART: Final = (TIMER, "restart")
+"""When the process begins again after a crash that says so."""
 
 
 # --- what it can be told --------------------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ class Process:
     def handle(self, event: MachineEvent, now_us: int) -> list[MachineEffect]:
         """One event in, the orders that follow from it out."""
         if isinstance(event, TimerFired) and type(event.key) is tuple and event.key[0] == TIMER:
-            return self._begin(now_us) if event.key == _RESTART else self._hear(event.key[2], now_us)
+            return self._begin(now_us) if event.key == RESTART else self._hear(event.key[2], now_us)
         if isinstance(event, Started):
             return [] if self._led else self._begin(now_us)
         if isinstance(event, Told) and isinstance(event.step, Crash | Start | LagBehind):
@@ -165,7 +166,7 @@ class Process:
             case Start():
                 if self.client is not None:
                     return []
-                return [CancelTimer(_RESTART), *self._begin(now_us)]
+                return [CancelTimer(RESTART), *self._begin(now_us)]
             case LagBehind():
                 self._lag_us = step.by_us
                 return [] if step.by_us else self._catch_up(now_us)
@@ -205,7 +206,7 @@ class Process:
         self.client = None
         self._armed, self._behind = [], {}
         if order.restart_after_us is not None:
-            effects.append(SetTimer(_RESTART, now_us + order.restart_after_us, caused=True))
+            effects.append(SetTimer(RESTART, now_us + order.restart_after_us, caused=True))
         self.ended(client)
         return effects
 

@@ -146,7 +146,8 @@ def _of_decisions(evidence: Evidence, begun_us: int) -> Iterator[Note]:
             yield Note(record.t_us, "", what, "", what, _JUDGED)
         elif kind == "RequestFailed" and record.actor == "operator":
             what = f"{fields.get('verb', 'request')} failed"
-            why = f"{fields.get('code')} {fields.get('reason')}: {fields.get('message')}"
+            refused = f"{fields.get('code')} {fields.get('reason')}: {fields.get('message')}"
+            why = refused if fields.get("code") else f"no answer: {fields.get('reason')}"
             yield Note(record.t_us, record.object, what, why, what, _JUDGED)
         elif kind in ("AgentLeft", "AgentReturned", "AgentRestarted"):
             yield Note(record.t_us, record.object, sentence(record), "", record.id, FAULT)

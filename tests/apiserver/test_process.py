@@ -6,8 +6,8 @@ from typing import Any
 
 from nodesim.apiserver import ApiServer
 from nodesim.apiserver.process import ServerProcess
-from nodesim.client.process import Crash, LagBehind, Start
-from nodesim.machine import Frame, Record, Send, Started, TimerFired, Told
+from nodesim.client.process import RESTART, Crash, LagBehind, Start
+from nodesim.machine import CancelTimer, Frame, Record, Send, SetTimer, Started, TimerFired, Told
 from nodesim.messages import Accept, Close, Create, Dial, Done, Failure, Get, Listed, Ping, Reset, Watch
 from nodesim.messages import List as ListRequest
 from nodesim.objects import encode_document
@@ -56,7 +56,7 @@ def test_a_stop_closes_every_connection_and_refuses_until_the_next_start() -> No
     assert answer(machine.handle(frame(Dial(), "node/a", 2), 6)) == Reset()
     assert machine.handle(frame(Close(), "node/a"), 6) == machine.handle(TimerFired("x"), 6) == []
     started = machine.handle(Told(Start()), 7)
-    assert started == [Record("ComponentStarted", "Component/apiserver", {"process": 2})]
+    assert started == [CancelTimer(RESTART), Record("ComponentStarted", "Component/apiserver", {"process": 2})]
     assert machine.handle(Told(Start()), 8) == machine.handle(Told(LagBehind(5)), 8) == []
     assert answer(machine.handle(frame(Get("pods", "default", "a"), "node/a"), 9)) == Reset(), "its connection is gone"
     assert answer(machine.handle(frame(Dial(), "node/a", 3), 10)) == Accept()
@@ -67,3 +67,15 @@ def test_a_stop_closes_every_connection_and_refuses_until_the_next_start() -> No
     old = answer(machine.handle(frame(Watch("pods", "", "", "", str(int(version) - 1)), "node/a", 3), 13))
     assert isinstance(old, Failure)
     assert old.code == 410
+
+
+def test_after_a_crash_that_says_so_it_starts_by_itself() -> None:
+    """That long after its death, unless somebody started it before."""
+    machine = ServerProcess("apiserver", ApiServer(Settings.of(PROFILE), PROFILE))
+    machine.handle(Started(), 0)
+    assert machine.handle(Told(Crash(restart_after_us=70)), 5)[-1] == SetTimer(RESTART, 75, caused=True)
+    assert machine.handle(TimerFired(RESTART), 75) == [
+        Record("ComponentStarted", "Component/apiserver", {"process": 2})
+    ]
+    assert machine.handle(TimerFired(RESTART), 80) == []
+    assert answer(machine.handle(frame(Dial()), 81)) == Accept()
