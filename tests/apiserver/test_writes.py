@@ -8,6 +8,7 @@ from nodesim.apiserver.store import generated_name
 from nodesim.messages import Bind, Delete, Done, Patch
 from nodesim.objects import Document, encode_document
 from nodesim.objects.documents import DOCUMENT_BYTES_MAX
+from nodesim.profiles import V1_24, V1_36, Profile
 from nodesim.units import SECOND
 from tests.apiserver.cluster import Cluster, changed, lease, node, pod, post, put, replica_set
 
@@ -309,6 +310,17 @@ def test_binding_sets_node_and_condition() -> None:
     assert bound["spec"]["nodeName"] == "nowhere"
     assert bound["status"]["conditions"] == [scheduled, waiting[1]]
     assert bound["metadata"]["generation"] == 1
+
+
+@pytest.mark.parametrize("profile", [V1_24, V1_36], ids=lambda profile: profile.name)
+def test_binding_clears_the_nomination_from_1_35_on(profile: Profile) -> None:
+    """Where preemption had named a node for the pod; before, the name stays behind."""
+    cluster = Cluster(profile=profile)
+    cluster.create("pods", pod())
+    cluster.patch("pods", "p", {"status": {"nominatedNodeName": "n1"}}, "default", "status")
+    cluster.bind("p", "n1")
+    status = cluster.get("pods", "p", "default")["status"]
+    assert status.get("nominatedNodeName", "") == ("" if profile.binding_clears_nomination else "n1")
 
 
 def test_a_pod_is_bound_once_and_not_while_it_goes() -> None:

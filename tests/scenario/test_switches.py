@@ -41,6 +41,8 @@ def parting(scenario: Scenario, switch: str) -> Parting:
         ("terminalPhaseBeforeDelete", "deployment-rollout-under-partition", "Object", "Pod/default/web"),
         ("scalingEventSaysFrom", "deployment-rollout-under-partition", "ScalingReplicaSet", "Deployment/default/web"),
         ("taintMessageWithoutKey", "statefulset-at-most-one", "PodUnschedulable", "Pod/default/"),
+        ("preemptionAsync", "replacement-pending", "PodUnschedulable", "Pod/default/urgent"),
+        ("preemptorInEvent", "replacement-pending", "Preempted", "Pod/default/web"),
         ("statefulsetPodIndexLabel", "statefulset-at-most-one", "ObjectCreated", "Pod/default/"),
     ],
 )
