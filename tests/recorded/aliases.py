@@ -1,7 +1,7 @@
 """Which nodes change their names for a replay?
 
-Of nodes that a pass queues together, nodesim takes the first by name; Kubernetes takes any.  Where a recording says
-that such an order was a race, and had it the other way round, the two nodes play under each other's name.
+Of nodes that a pass queues together, or for which a DaemonSet makes pods, nodesim takes the first by name; Kubernetes
+takes any (a Go map's order).  Where a recording had it the other way round, the two nodes play under each other's name.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tests.recorded.facts import Fact
 from tests.recorded.inputs import Recording
 
 SWAPPED: Final[dict[str, tuple[str, str]]] = {
+    "a-forgood30": ("n1", "n3"),
     "c-two-of-three": ("n1", "n2"),
     "g-new-node": ("g-bare", "g-status-nolease"),
 }

@@ -49,12 +49,20 @@ def _facts(entries: list[tuple[float, Entry]], names: Names) -> list[Fact]:
     endpoints: dict[str, dict[str, str]] = {}
     last: dict[tuple[str, str], str] = {}
     events: dict[str, Entry] = {}
+    everyone, names = names, dict(names)
+    lasting = {
+        name: shared.partition("#")[0] if shared.startswith(f"{name}#") else shared for name, shared in names.items()
+    }
+    """For what may come before the pod that it speaks of: a name that stays is not numbered there."""
     for t, entry in entries:
+        if entry["k"] == "pod" and entry["ev"] == "A":
+            # A StatefulSet's pod comes again under its name: from here on the name means this one.
+            names[entry["n"]] = everyone[f"{entry['n']}/{entry['c']['uid']}"]
         kind, changed = entry["k"], entry.get("c") or {}
         if kind == "lease" and entry["ev"] != "D":
             continue
         if kind == "event":
-            found += _event(t, entry, events, names)
+            found += _event(t, entry, events, lasting)
             continue
         about = _about(kind, entry["n"], names)
         if entry["ev"] == "A":
@@ -68,7 +76,7 @@ def _facts(entries: list[tuple[float, Entry]], names: Names) -> list[Fact]:
                 continue
             if key == "ep":
                 # Endpoint by endpoint: which pods one write tells of together is a matter of batches.
-                now = {names.get(pod, pod): flags or "-" for pod, flags in (item or {}).items()}
+                now = {lasting.get(pod, pod): flags or "-" for pod, flags in (item or {}).items()}
                 before = endpoints.get(about, {})
                 found += [Fact(t, about, pod, flags) for pod, flags in now.items() if before.get(pod) != flags]
                 found += [Fact(t, about, pod, "gone") for pod in before if pod not in now]

@@ -16,6 +16,24 @@ DATA: Final = Path(__file__).parents[1] / "data" / "recorded"
 LEAD_SECONDS: Final = 2
 """What a recording calls 0 lies about this much after the start of the world, so that all that came before fits in."""
 
+PACE: Final = {
+    "a-forgood30": (14_300, 5_002_000),
+    "b-heal-before-eviction": (8_600, 5_005_000),
+    "c-three-of-five": (5_900, 5_000_000),
+    "c-two-of-three": (11_000, 5_002_000),
+    "d-notready-posted": (9_100, 5_013_000),
+    "f-node-deleted": (2_700, 5_002_000),
+    "g-new-node": (4_600, 5_001_000),
+    "h-cidr": (8_800, 5_003_000),
+    "i-kubectl": (8_000, 5_002_000),
+    "te-taint-eviction": (4_600, 5_001_000),
+    "v133-kcm-one-of-three": (2_900, 5_003_000),
+    "w-workloads": (4_900, 5_002_000),
+}
+"""How slow each recording's machine was (us): half of what the node controller's requests took on average, as its audit
+log tells, and the time between two of its passes: 5.002 to 5.02 s, chosen so that each pass falls on the same side as
+recorded of what happened some ms before or after it (in c-three-of-five a node was healed 20 ms after a pass)."""
+
 HELD_UP: Final = {("h-cidr", "p1"): 54.942}
 """Registrations that the API server took up long after they reached it: of three that were sent together p1's took
 124 ms, and p2's, sent later, was through before it."""
@@ -63,6 +81,16 @@ class Recording:
         """What passes of the node controller told: reason, nodes in any order, instant."""
         marks = self.inputs.get("monitor_pass_marks") or ()
         return [(mark["reason"], mark["nodes"], mark["at"]) for mark in marks]
+
+    @property
+    def hop_us(self) -> int:
+        """How long a message takes from one process of the control plane to another."""
+        return PACE[self.name][0]
+
+    @property
+    def monitor_period_us(self) -> int:
+        """Between two passes of the node controller: 5 s, and what a pass took (5.002 to 5.02 s)."""
+        return PACE[self.name][1]
 
     @property
     def length_us(self) -> int:

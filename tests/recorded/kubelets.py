@@ -47,6 +47,8 @@ class RecordedKubelet:
         self._lease: Document | None = None
         self._away = False
         self._stopped = False
+        self._heedless = not (entry["renews_lease"] or entry["posts_status"])
+        """Only the Node object was made: there is nobody to run pods."""
         self._posts = bool(entry["posts_status"])
         self._posted_us: int | None = None
         self._addresses = 0
@@ -207,7 +209,7 @@ class RecordedKubelet:
 
     def _heed(self, uid: str, now_us: int, out: list[ProgramEffect]) -> None:
         """Begin what a pod asks for; what was cut short by a partition is begun anew."""
-        if self._stopped:
+        if self._stopped or self._heedless:
             return
         pod = self._pods[uid]
         phase = (pod.get("status") or {}).get("phase")
@@ -283,6 +285,10 @@ class RecordedKubelet:
                 out.append(Call("lease-post", Create("leases", LEASE_NAMESPACE, packed)))
             case "lease-get" if answer.ok:
                 self._lease = answer.document
+                self._renew(now_us, out)
+            case "lease-put" if not answer.ok:
+                # The real one failed at a renewal before, which the list of successful ones leaves out.
+                self._lease = None
                 self._renew(now_us, out)
             case "lease-put" | "lease-post":
                 self._lease = answer.document if answer.ok else None

@@ -18,9 +18,9 @@ class Placements:
     """Answers once for each pod, in the order in which pods come."""
 
     def __init__(self, placements: Sequence[Entry], names: Names) -> None:
-        ordered = sorted((_split(names[entry["pod"]]), entry["node"]) for entry in placements)
         self._nodes: dict[str, list[str]] = defaultdict(list)
-        for (group, _), node in ordered:
+        ordered = sorted((*_split(names[entry["pod"]]), float(entry["at"]), entry["node"]) for entry in placements)
+        for group, _, _, node in ordered:
             self._nodes[group].append(node)
         self._seen: dict[str, str | None] = {}
         self._counts: Counter[str] = Counter()

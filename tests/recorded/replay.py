@@ -67,13 +67,14 @@ def play(recording: Recording, recorded_names: Names, monkeypatch: pytest.Monkey
     profile = profile_of(recording)
     settings = attrs.evolve(
         Settings.of(V1_36),
+        node_monitor_period_us=recording.monitor_period_us,
         kube_api_qps_milli=20_000,
         kube_api_burst=30,
         allocate_node_cidrs=True,
         cluster_cidr=recording.inputs["control_plane"].get("cluster_cidr", CLUSTER_CIDR),
     )
     streams = Streams(0)
-    world = World(Topology(Link(MILLISECOND), Link(MILLISECOND)), streams)
+    world = World(Topology(Link(recording.hop_us), Link(recording.hop_us)), streams)
     server = ApiServer(settings, profile)
     watcher = observer.Observer()
     person = outside.Outside(recording, recorded_names)
