@@ -1,6 +1,6 @@
 """Hosts of their own on a switch of their own: network namespaces, a bridge, and ways to break what lies between.
 
-Needs root, `ip`, `tc` and `nft`; `missing()` says what is not there.  Names carry this process's id, and everything
+Needs root, `ip` and `nft`; `missing()` says what is not there.  Names carry this process's id, and everything
 goes with the block, whatever happens in it.
 """
 
@@ -84,15 +84,6 @@ class Switch:
         """Drop the filter."""
         _nft(self.namespace("switch"), f"delete table bridge {TABLE}")
 
-    def slow(self, name: str, kbit: int) -> None:
-        """So many kbit/s from a host to the switch, with a queue of two seconds; what does not fit in is lost."""
-        shaped = ("root", "tbf", "rate", f"{kbit}kbit", "burst", "4000", "latency", "2s")
-        _run("tc", "-n", self.namespace(name), "qdisc", "replace", "dev", "cable", *shaped)
-
-    def fast(self, name: str) -> None:
-        """As it was."""
-        _run("tc", "-n", self.namespace(name), "qdisc", "del", "dev", "cable", "root")
-
 
 def enter(namespace: str) -> None:
     """From here on the calling process lives in a namespace, and so does what it starts."""
@@ -104,13 +95,12 @@ def enter(namespace: str) -> None:
 @cache
 def missing() -> str:
     """Why there can be no such hosts here; "" if they can."""
-    absent = [tool for tool in ("ip", "tc", "nft") if shutil.which(tool) is None]
+    absent = [tool for tool in ("ip", "nft") if shutil.which(tool) is None]
     if absent:
         return f"needs {', '.join(absent)} (Debian: iproute2, nftables)"
     try:
         with Switch(["a", "b"]) as switch:
             switch.deafen("a")
-            switch.slow("a", 1_000)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as refused:
         said = (refused.stderr or b"").decode().strip() or str(refused)
         return f"network namespaces are not allowed here: {said}"
