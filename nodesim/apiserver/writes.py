@@ -33,7 +33,7 @@ from nodesim.apiserver.store import NODES, Change, DocumentTooLarge, Store, Stor
 from nodesim.apiserver.strategy import prepared_for_create, prepared_for_update
 from nodesim.apiserver.validation import create_faults, update_faults
 from nodesim.messages import Bind, Create, Delete, Done, Evict, Failure, Patch, Renew, Update
-from nodesim.objects import Document, encode_document, is_heartbeat, whole_second
+from nodesim.objects import Document, encode_document, is_heartbeat, whole_second, with_heartbeats
 from nodesim.profiles import Profile, Settings
 from nodesim.values import value
 
@@ -137,15 +137,15 @@ class Writes:
         stored = self._store.get(resource, request.namespace, request.name)
         if stored is None:
             return failures.not_found(resource, request.name)
+        if self._is_beat(resource, request, stored, change):
+            # Nothing could be wrong with the result or changed by strategies: the rest is the stored document's own.
+            beat = self._commit(resource, stored, with_heartbeats(stored.document, change), now_us, beat=True)
+            return _in_brief(beat) if request.brief else beat
         try:
             apply = strategic_merge_patch if request.style == "strategic" else merge_patch
             patched: Any = apply(stored.document, change)
         except PatchError as broken:
             return failures.bad_request(str(broken))
-        if request.subresource == "status" and resource is NODES and is_heartbeat(stored.document, change):
-            # Nothing could be wrong with the result or changed by strategies: the rest is the stored document's own.
-            beat = self._commit(resource, stored, patched, now_us, beat=True)
-            return _in_brief(beat) if request.brief else beat
         document = self._typed(resource, patched, request.namespace, request.name, stored.document)
         if isinstance(document, Failure):
             return document
@@ -154,6 +154,10 @@ class Writes:
             document = {**document, "metadata": metadata}
         outcome = self._replace(resource, stored, document, request.subresource, now_us)
         return _in_brief(outcome) if request.brief else outcome
+
+    def _is_beat(self, resource: Resource, request: Patch, stored: Stored, change: Document) -> bool:
+        beats = resource is NODES and request.subresource == "status" and request.style == "strategic"
+        return beats and is_heartbeat(stored.document, change)
 
     def bind(self, request: Bind, now_us: int) -> Outcome | Failure:
         """POST pods/NAME/binding: nodeName and PodScheduled; nobody asks whether the node exists."""

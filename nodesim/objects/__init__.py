@@ -10,7 +10,7 @@ from nodesim.objects.documents import (
     shared,
     whole_second,
 )
-from nodesim.objects.heartbeats import is_heartbeat, is_only_heartbeat
+from nodesim.objects.heartbeats import is_heartbeat, is_only_heartbeat, with_heartbeats
 from nodesim.objects.lease import LEASE_NAMESPACE, LeaseView, lease_view
 from nodesim.objects.node import (
     Condition,
@@ -60,6 +60,7 @@ __all__ = [
     "shared",
     "taint_document",
     "whole_second",
+    "with_heartbeats",
     "zone_key",
     "zone_name",
 ]

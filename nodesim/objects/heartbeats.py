@@ -29,6 +29,15 @@ def _is_beat(item: Any) -> bool:
     return type(item) is dict and item.keys() == _OF_A_BEAT and type(item["type"]) is str and type(item[_BEAT]) is int
 
 
+def with_heartbeats(node: Document, patch: Document) -> Document:
+    """The Node after a patch that `is_heartbeat`; it shares all the rest with the one before."""
+    times = {item["type"]: item[_BEAT] for item in patch["status"]["conditions"]}
+    conditions = [
+        {**item, _BEAT: times[item["type"]]} if item["type"] in times else item for item in node["status"]["conditions"]
+    ]
+    return {**node, "status": {**node["status"], "conditions": conditions}}
+
+
 def is_only_heartbeat(old: Document, new: Document) -> bool:
     """Are resourceVersion and heartbeat times all in which these revisions of one Node differ?"""
     return (

@@ -57,7 +57,7 @@ class DaemonSetController:
 
     watches: tuple[WatchSpec, ...] = (
         WatchSpec("daemonsets", daemon_set_view),
-        WatchSpec("nodes", daemon_node),
+        WatchSpec("nodes", daemon_node, steady=True),
         WatchSpec("pods", managed_pod_view),
         WatchSpec("controllerrevisions", revision_view),
     )
