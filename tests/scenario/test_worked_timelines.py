@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import pytest
-import yaml
 
 from nodesim.scenario.cluster import INSIDE_LATENCY_US
 from nodesim.trace.records import TraceRecord
@@ -34,8 +32,8 @@ from tests.scenario.timeline import (
     run,
     step,
 )
+from tests.upstream import section
 
-DERIVED: Final = yaml.safe_load((Path(__file__).parents[1] / "data" / "upstream-cases.yaml").read_text())["derived"]
 BEGIN_US: Final = 30 * SECOND
 """When kubelets are restarted to give them their phases."""
 CUT_US: Final = 62 * SECOND
@@ -266,7 +264,7 @@ def test_the_derived_timeline_of_an_unreachable_node() -> None:
         lambda: timeline.tainted("n-01"),
         lambda: [timeline.deletion("n-01") or 0],
     ]
-    lines = DERIVED["unreachable_timeline"]
+    lines = section("derived", "unreachable_timeline")
     assert len(lines) == len(instants)
     for line, found in zip(lines, instants, strict=True):
         early_us, late_us = window_us(line["at"])
@@ -282,7 +280,7 @@ def test_not_ready_posted_by_the_kubelet(profile: str) -> None:
 
     The pod, Ready all the time, is not touched; as the node is Ready again, the next pass cancels its eviction.
     """
-    case = DERIVED["not_ready_posted_by_kubelet"]
+    case = section("derived", "not_ready_posted_by_kubelet")
     assert (case["queued"], case["no_execute"]) == ("same pass that sees Ready=False", "within 100ms")
     quiet = run(profile, {"": THREE}, [], until_us=BEGIN_US)
     pass_us = quiet.passes[-2]

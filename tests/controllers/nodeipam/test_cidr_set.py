@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodesim.controllers.nodeipam.blocks import Blocks, networks_of, node_mask
 from nodesim.controllers.nodeipam.cidr_set import CidrSet, Network, overlap, parse_network
 from nodesim.profiles import Settings
+from tests.upstream import section
 
 
 def network(cidr: str) -> Network:
@@ -53,8 +52,7 @@ def test_what_is_given_back_waits_for_the_walk() -> None:
     assert [made.allocate_next() for _ in range(2)] == ["10.0.2.0/24", None]
 
 
-UPSTREAM: Final = yaml.safe_load((Path(__file__).parents[2] / "data" / "upstream-cases.yaml").read_text())
-REUSE: Final = UPSTREAM["derived"]["cidr_reuse"]
+REUSE: Final = section("derived", "cidr_reuse")
 
 
 def test_the_derived_case_of_reuse() -> None:

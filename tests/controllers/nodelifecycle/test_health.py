@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-import yaml
 
 from nodesim.controllers.nodelifecycle.health import (
     SavedHealth,
@@ -19,8 +17,8 @@ from nodesim.controllers.nodelifecycle.health import (
 from nodesim.objects import NodeView, node_view
 from nodesim.units import SECOND
 from tests.controllers.nodelifecycle.cluster import node
+from tests.upstream import table
 
-UPSTREAM = yaml.safe_load((Path(__file__).parents[2] / "data" / "upstream-cases.yaml").read_text())
 GRACE = 50 * SECOND
 STARTUP = 60 * SECOND
 T = 1000 * SECOND
@@ -209,9 +207,7 @@ def test_a_node_without_status_gets_one() -> None:
     assert len(status_document(bare, unknown_conditions(node_view(bare), T))["status"]["conditions"]) == 4
 
 
-@pytest.mark.parametrize(
-    "case", UPSTREAM["try_update_node_health"]["cases"], ids=lambda case: f"{case['ready']}-{case['creation']}"
-)
+@table("try_update_node_health", "cases")
 def test_the_status_found_is_the_status_saved_as_upstream(case: dict[str, Any]) -> None:
     """Upstream's cases, probed at their creation: last year's nodes become Unknown; what is found is remembered."""
     created_us = T if case["creation"] == "T17" else T - 10 * STARTUP

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from nodesim.controllers.nodelifecycle.rate_limited_queue import RateLimitedTimedQueue, TokenBucket
 from nodesim.units import MILLISECOND, SECOND
+from tests.upstream import section, table
 
-UPSTREAM = yaml.safe_load((Path(__file__).parents[2] / "data" / "upstream-cases.yaml").read_text())
-QUEUE_CASES = [case for case in UPSTREAM["rate_limited_queue"] if "add" in case]
 UNLIMITED_MILLI = 10**15
 """A token each microsecond."""
 
@@ -38,7 +35,7 @@ def try_all(queue: RateLimitedTimedQueue, now_us: int, *, ok: bool = True, wait_
     return acted
 
 
-@pytest.mark.parametrize("case", QUEUE_CASES, ids=[f"{case['name']}-{n}" for n, case in enumerate(QUEUE_CASES)])
+@table("rate_limited_queue", having="add")
 def test_names_come_and_go_as_upstream(case: dict[str, Any]) -> None:
     """Adding, taking, removing, trying and clearing leave what upstream's tests say in queue and set."""
     queue = queue_of(case["add"])
@@ -67,6 +64,7 @@ def test_names_come_and_go_as_upstream(case: dict[str, Any]) -> None:
 
 def test_a_limiter_is_swapped_as_upstream() -> None:
     """Swapping to 0 never accepts and still reports 1/s; 5.5/s is another limiter; the same rate keeps the object."""
+    assert section("rate_limited_queue", 7)["name"] == "TestSwapLimiter"
     queue = RateLimitedTimedQueue(TokenBucket(1000, 0))
     queue.limiter.rate_milli = 2000  # Upstream starts from a limiter that always accepts.
     queue.swap_limiter(0, 0)

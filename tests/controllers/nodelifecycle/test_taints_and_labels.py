@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from nodesim.controllers.nodelifecycle.labels import labels_to_set
 from nodesim.controllers.nodelifecycle.taints import (
@@ -23,8 +21,8 @@ from nodesim.controllers.nodelifecycle.work_queue import WorkQueue
 from nodesim.objects import Taint
 from nodesim.units import SECOND
 from tests.controllers.nodelifecycle.cluster import node, pod, zone_labels
+from tests.upstream import table
 
-UPSTREAM = yaml.safe_load((Path(__file__).parents[2] / "data" / "upstream-cases.yaml").read_text())
 PREFIX = "node.kubernetes.io/"
 
 
@@ -38,11 +36,7 @@ def with_taints(*taints: dict[str, Any], **more: Any) -> NodeObject:
     return node_object(node("n1", taints=list(taints), **more))
 
 
-@pytest.mark.parametrize(
-    "case",
-    UPSTREAM["taints_by_condition"]["cases"],
-    ids=lambda case: ",".join(map("=".join, case["conditions"].items())),
-)
+@table("taints_by_condition", "cases")
 def test_taints_by_condition_as_upstream(case: dict[str, Any]) -> None:
     """Upstream's cases: conditions ask for NoSchedule taints."""
     statuses = dict(case["conditions"])
@@ -132,7 +126,7 @@ def test_removal_goes_by_key_and_effect() -> None:
     ]
 
 
-@pytest.mark.parametrize("case", UPSTREAM["reconcile_labels"]["cases"], ids=lambda case: str(case["before"]))
+@table("reconcile_labels", "cases")
 def test_reconcile_labels_as_upstream(case: dict[str, Any]) -> None:
     """The stable label wins, the beta one is made or corrected; without labels nothing happens."""
     before = node_object(node("n1", labels=case["before"])).view.labels

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from nodesim.controllers.nodelifecycle.views import node_object
 from nodesim.controllers.nodelifecycle.zones import (
@@ -20,8 +18,7 @@ from nodesim.controllers.nodelifecycle.zones import (
 )
 from nodesim.profiles import Settings
 from tests.controllers.nodelifecycle.cluster import node
-
-UPSTREAM = yaml.safe_load((Path(__file__).parents[2] / "data" / "upstream-cases.yaml").read_text())
+from tests.upstream import table
 
 
 def counted(zones: Zones, **counts: tuple[int, int]) -> Zones:
@@ -61,7 +58,7 @@ def test_the_state_of_a_zone(ready: int, not_ready: int, state: str) -> None:
     assert compute_zone_state(ready, not_ready, 55) == state
 
 
-@pytest.mark.parametrize("case", UPSTREAM["derived"]["qps_by_state"], ids=lambda case: f"{case['state']}-{case['qps']}")
+@table("derived", "qps_by_state")
 def test_the_rate_by_state(case: dict[str, Any]) -> None:
     """Normal and Full taint at the normal rate, Partial at the secondary one in zones above 50 nodes, else not."""
     milli = round(case["qps"] * 1000)
@@ -175,7 +172,7 @@ def test_a_zone_begins_once() -> None:
     assert zones.states == {"a": PARTIAL, "b": INITIAL}
 
 
-@pytest.mark.parametrize("case", UPSTREAM["excluded_from_disruption"], ids=lambda case: str(case["labels"]))
+@table("excluded_from_disruption")
 def test_who_is_excluded_from_disruption(case: dict[str, Any]) -> None:
     """Only the label counts, with any value; a name like a master's does not."""
     document = node(case.get("name", "n1"), labels=case["labels"])

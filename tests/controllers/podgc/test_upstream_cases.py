@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
-import pytest
-import yaml
-
 from tests.controllers.podgc.cluster import Collected
+from tests.upstream import section, table
 
-_FILE: Final = Path(__file__).parents[2] / "data" / "upstream-cases.yaml"
-CASES: Final = yaml.safe_load(_FILE.read_text(encoding="utf-8"))["pod_gc"]
 QUARANTINE_SECONDS: Final = 40
-
-
-def table(section: str) -> pytest.MarkDecorator:
-    """Parametrise over a section, by name or place."""
-    rows = CASES[section]
-    return pytest.mark.parametrize("case", rows, ids=[str(row.get("name", place)) for place, row in enumerate(rows)])
 
 
 def made(cluster: Collected, pods: dict[str, str]) -> None:
@@ -34,7 +23,7 @@ def made(cluster: Collected, pods: dict[str, str]) -> None:
         cluster.live.run(1)  # Creation times differ by whole seconds.
 
 
-@table("terminated")
+@table("pod_gc", "terminated")
 def test_terminated_pods_beyond_the_threshold_go(case: dict[str, Any]) -> None:
     """Evicted ones first, then the oldest."""
     cluster = Collected(threshold=case["threshold"])
@@ -44,7 +33,7 @@ def test_terminated_pods_beyond_the_threshold_go(case: dict[str, Any]) -> None:
     assert cluster.patches() == {}
 
 
-@table("orphaned")
+@table("pod_gc", "orphaned")
 def test_pods_of_a_missing_node_go_after_its_quarantine(case: dict[str, Any]) -> None:
     """All of them, those that have not ended are set Failed; none before 40 s are over."""
     cluster = Collected()
@@ -60,7 +49,7 @@ def test_pods_of_a_missing_node_go_after_its_quarantine(case: dict[str, Any]) ->
     assert len({name for _, name in cluster.asked_for()}) == case["queue_items"]
 
 
-@table("unscheduled_terminating")
+@table("pod_gc", "unscheduled_terminating")
 def test_terminating_pods_that_no_node_has_go(case: dict[str, Any]) -> None:
     """Of whatever phase; others stay."""
     cluster = Collected()
@@ -79,7 +68,7 @@ def _nodes(cluster: Collected, nodes: dict[str, str]) -> None:
         cluster.node(name, ready=state == "ready", out_of_service=effect)
 
 
-@table("terminating_out_of_service")
+@table("pod_gc", "terminating_out_of_service")
 def test_terminating_pods_on_nodes_out_of_service_go(case: dict[str, Any]) -> None:
     """Where the node is not Ready and has the taint, with any value and effect; no condition is given."""
     cluster = Collected()
@@ -101,7 +90,7 @@ def test_terminating_pods_on_nodes_out_of_service_go(case: dict[str, Any]) -> No
 
 def test_an_orphan_is_marked_before_it_goes() -> None:
     """Phase Failed and DisruptionTarget beside the condition that it has; then DELETE with grace 0."""
-    case = CASES["orphan_patch"]
+    case = section("pod_gc", "orphan_patch")
     cluster = Collected()
     cluster.pod("a", "R", "deletedNode")
     cluster.start()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from nodesim.controllers.tainteviction import TimedWorkerQueue, min_toleration_time
 from nodesim.controllers.tainteviction.timed_workers import Added
@@ -15,15 +13,7 @@ from nodesim.messages import Create, Delete, Patch
 from nodesim.objects import Toleration, decode_document, node_view
 from nodesim.units import SECOND
 from tests.controllers.tainteviction.fakes import Cluster, node, pod, taint
-
-_CASES = yaml.safe_load((Path(__file__).parents[2] / "data" / "upstream-cases.yaml").read_text(encoding="utf-8"))
-CASES = _CASES["taint_eviction"]
-
-
-def table(section: str) -> pytest.MarkDecorator:
-    """Parametrise over a section, by name or place."""
-    rows = CASES[section]
-    return pytest.mark.parametrize("case", rows, ids=[str(row.get("name", place)) for place, row in enumerate(rows)])
+from tests.upstream import section, table
 
 
 def numbered(number: int) -> dict[str, Any]:
@@ -50,7 +40,7 @@ def wanted(case: dict[str, Any]) -> dict[str, bool]:
     return {"patch": case["patch"], "delete": case["delete"]}
 
 
-@table("create_pod")
+@table("taint_eviction", "create_pod")
 def test_a_created_pod_is_judged_by_its_nodes_taints(case: dict[str, Any]) -> None:
     """A pod that appears is evicted at once only where its node has an untolerated NoExecute taint."""
     cluster = Cluster()
@@ -64,6 +54,7 @@ def test_a_created_pod_is_judged_by_its_nodes_taints(case: dict[str, Any]) -> No
 
 def test_the_deletion_of_an_unscheduled_pod_does_nothing() -> None:
     """A pod that never had a timer goes without a call."""
+    assert section("taint_eviction", "delete_pod")["expect"] == "no crash and no API call"
     cluster = Cluster()
     cluster.put_node(node("node1", numbered(1)))
     cluster.put_pod(pod("pod1", "node1", tolerations([{"n": 1}])))
@@ -73,7 +64,7 @@ def test_the_deletion_of_an_unscheduled_pod_does_nothing() -> None:
     assert cluster.requests == []
 
 
-@table("update_pod")
+@table("taint_eviction", "update_pod")
 def test_an_updated_pod_is_judged_anew(case: dict[str, Any]) -> None:
     """Binding and changed tolerations count; lengthening a running toleration does not help."""
     cluster = Cluster()
@@ -86,7 +77,7 @@ def test_an_updated_pod_is_judged_anew(case: dict[str, Any]) -> None:
     assert acted(cluster) == wanted(case)
 
 
-@table("create_node")
+@table("taint_eviction", "create_node")
 def test_a_created_node_judges_its_pods(case: dict[str, Any]) -> None:
     """A node that appears with taints evicts the pods that are bound to it."""
     cluster = Cluster()
@@ -100,8 +91,11 @@ def test_a_created_node_judges_its_pods(case: dict[str, Any]) -> None:
 
 def test_a_deleted_nodes_taints_are_forgotten() -> None:
     """After its node's deletion, a new pod bound to that name is left alone."""
+    case = section("taint_eviction", "delete_node")
+    assert (case["after"]["tainted_nodes"], case["pods_touched"]) == ({}, False)
     cluster = Cluster()
-    cluster.put_node(node("node1", numbered(1)))
+    for name, taints in case["before"]["tainted_nodes"].items():
+        cluster.put_node(node(name, *map(numbered, taints)))
     cluster.sync()
     cluster.remove_node("node1")
     cluster.put_pod(pod("pod1", "node1"))
@@ -109,7 +103,7 @@ def test_a_deleted_nodes_taints_are_forgotten() -> None:
     assert cluster.requests == []
 
 
-@table("update_node")
+@table("taint_eviction", "update_node")
 def test_changed_taints_judge_the_pods_of_the_node(case: dict[str, Any]) -> None:
     """An added taint evicts or starts a timer; a removed one cancels it."""
     cluster = Cluster()
@@ -129,20 +123,20 @@ def test_a_sequence_of_taints_schedules_and_cancels() -> None:
     tolerated = tolerations([{"n": 1}, {"n": 2, "seconds": 100}])
     cluster.put_pod(pod("pod1", "node1", tolerated))
     cluster.sync()
-    for place, step in enumerate(CASES["multiple_taints_sequence"]):
+    for place, step in enumerate(section("taint_eviction", "multiple_taints_sequence")):
         cluster.run_until(place + 1)
         cluster.put_node(node("node1", *map(numbered, step["node_taints"])))
         assert (("evict", "default/pod1") in cluster.timers()) == step["eviction_scheduled"], place
     assert cluster.deleted() == {}
 
 
-@pytest.mark.parametrize("case", CASES["min_toleration_time"], ids=lambda case: str(case["in"]))
+@table("taint_eviction", "min_toleration_time")
 def test_the_shortest_toleration_counts(case: dict[str, Any]) -> None:
     """The minimum of the finite times; for ever (-1) only if all are infinite; 0 for none."""
     assert min_toleration_time([Toleration(seconds=seconds) for seconds in case["in"]]) == case["out"]
 
 
-@pytest.mark.parametrize("case", CASES["eventual_consistency"][:4], ids=["bound", "bound-100s", "made", "made-100s"])
+@table("taint_eviction", "eventual_consistency", having="first")
 def test_a_tainted_node_evicts_before_a_late_pod_is_seen(case: dict[str, Any]) -> None:
     """The pod that the cache shows is evicted by the node's update; the other's arrival does not hold it up."""
     cluster = Cluster()
@@ -159,7 +153,7 @@ def test_a_tainted_node_evicts_before_a_late_pod_is_seen(case: dict[str, Any]) -
     assert sorted(cluster.deleted()) == (["pod1"] if late["tol"] else ["pod1", "pod2"])
 
 
-@pytest.mark.parametrize("case", CASES["events"], ids=lambda case: str(case["trigger"]))
+@table("taint_eviction", "events")
 def test_events_name_the_pod_without_its_uid(case: dict[str, Any]) -> None:
     """Both events have reason TaintManagerEviction, type Normal and an object without UID."""
     cluster = Cluster()
@@ -181,7 +175,10 @@ def test_events_name_the_pod_without_its_uid(case: dict[str, Any]) -> None:
 
 def test_only_no_execute_taints_count() -> None:
     """Of a NoExecute and a NoSchedule taint, the second evicts nothing and is not named."""
-    rows = [dict(zip(("key", "effect"), text.split("=")[1].split(":"))) for text in CASES["filter"]["in"]]
+    rows = [
+        dict(zip(("key", "effect"), text.split("=")[1].split(":")))
+        for text in section("taint_eviction", "filter", "in")
+    ]
     cluster = Cluster()
     cluster.put_pod(pod("pod1", "node1"))
     cluster.sync()
@@ -194,7 +191,7 @@ def test_only_no_execute_taints_count() -> None:
     assert len(cluster.of_kind("EvictionStarted")) == 1
 
 
-TIMED = {row["name"]: row for row in _CASES["timed_workers"]}
+TIMED = {row["name"]: row for row in section("timed_workers")}
 
 
 @pytest.mark.parametrize(
@@ -230,10 +227,13 @@ def test_each_key_runs_once_unless_cancelled(
     assert executed == TIMED[name]["executed"]
 
 
-@pytest.mark.parametrize("name", ["toleration_shortened", "toleration_lengthened"])
-def test_a_running_timer_keeps_its_time(name: str) -> None:
+@pytest.mark.parametrize(
+    "case",
+    [section("derived", "toleration_shortened"), section("derived", "toleration_lengthened")],
+    ids=["toleration_shortened", "toleration_lengthened"],
+)
+def test_a_running_timer_keeps_its_time(case: dict[str, Any]) -> None:
     """Changing tolerationSeconds while a timer runs changes nothing, in either direction."""
-    case = _CASES["derived"][name]
     cluster = Cluster()
     cluster.put_node(node("node1", numbered(1)))
     cluster.put_pod(pod("pod1", "node1", tolerations([{"n": 1, "seconds": case["toleration_s"]}])))
