@@ -78,6 +78,8 @@ class Profile:
     """From 1.27 the event Preempted names the preemptor's UID."""
     binding_clears_nomination: bool
     """From 1.35 binding a pod clears its nominatedNodeName (ClearingNominatedNodeNameAfterBinding)."""
+    scheduling_gates: bool
+    """From 1.27 pods may have schedulingGates (PodSchedulingReadiness); before, the field is dropped."""
     spread_min_domains: bool
     """From 1.27 topologySpreadConstraints may have minDomains; before, the field is dropped."""
     spread_node_policies: bool
@@ -167,6 +169,7 @@ V1_24: Final = Profile(
     preemption_async=False,
     preemptor_in_event=False,
     binding_clears_nomination=False,
+    scheduling_gates=False,
     spread_min_domains=False,
     spread_node_policies=False,
     spread_match_label_keys=False,
@@ -221,6 +224,7 @@ V1_36: Final = Profile(
     preemption_async=True,
     preemptor_in_event=True,
     binding_clears_nomination=True,
+    scheduling_gates=True,
     spread_min_domains=True,
     spread_node_policies=True,
     spread_match_label_keys=True,

@@ -26,6 +26,8 @@ def without_unknown_fields(pod: Document, profile: Profile) -> Document:
     if not profile.spread_match_label_keys:
         gone.append("matchLabelKeys")
     made = dict(spec)
+    if not profile.scheduling_gates:
+        made.pop("schedulingGates", None)
     if gone and spec.get("topologySpreadConstraints"):
         made["topologySpreadConstraints"] = [_without(item, gone) for item in spec["topologySpreadConstraints"]]
     if not profile.affinity_match_label_keys and spec.get("affinity"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from nodesim.apiserver.gates import GATED, is_gated
 from nodesim.apiserver.registry import CLUSTER_KINDS, Resource
 from nodesim.apiserver.store import Change, Stored
 from nodesim.apiserver.workload_summary import workload_summary
@@ -61,7 +62,7 @@ def summary(kind: str, document: Document) -> Fields:
                 "node": spec.get("nodeName") or "",
                 "phase": status.get("phase") or "",
                 "ready": _is_ready(status),
-                "reason": status.get("reason") or "",
+                "reason": status.get("reason") or (GATED if is_gated(status) else ""),
                 "deletion_us": metadata.get("deletionTimestamp"),
                 "grace_seconds": metadata.get("deletionGracePeriodSeconds"),
                 "labels": labels,

@@ -108,6 +108,7 @@ _POD_SPEC: Final[Shape] = {
     "nodeSelector": _STRINGS,
     "affinity": _AFFINITY,
     "topologySpreadConstraints": [_SPREAD],
+    "schedulingGates": [{"name!": str}],
     "overhead": _QUANTITIES,
     "tolerations": [{"key": str, "operator": str, "value": str, "effect": str, "tolerationSeconds": int}],
 }

@@ -22,6 +22,7 @@ from nodesim.apiserver.defaults import (
     with_template_generation,
 )
 from nodesim.apiserver.deletion import NAMESPACE_FINALIZER
+from nodesim.apiserver.gates import gated_status
 from nodesim.apiserver.jobs import with_job_defaults
 from nodesim.apiserver.pod_cidrs import with_pod_cidrs
 from nodesim.apiserver.priority import with_class_defaults, with_old_priority
@@ -57,7 +58,8 @@ def prepared_for_create(resource: Resource, document: Document, settings: Settin
     match resource.rules:
         case "Pod":
             made = with_default_tolerations(with_pod_defaults(made), settings)
-            return {**made, "status": {"phase": "Pending", "qosClass": qos_class(made["spec"])}}
+            begun = {"phase": "Pending", "qosClass": qos_class(made["spec"]), **gated_status(made["spec"])}
+            return {**made, "status": begun}
         case "Node":
             return with_not_ready_taint(with_pod_cidrs(made))
         case "ReplicaSet":

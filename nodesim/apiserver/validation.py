@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from nodesim.apiserver.gates import changed_gate_faults, gate_faults
 from nodesim.apiserver.jobs import changed_job_faults, job_faults
 from nodesim.apiserver.placement import placement_faults
 from nodesim.apiserver.pod_cidrs import pod_cidr_faults
@@ -52,6 +53,8 @@ def create_faults(resource: Resource, document: Document) -> list[str]:
     faults += _kind_faults(resource, document)
     if resource.rules == "Pod" and not (document.get("spec") or {}).get("containers"):
         faults.append("spec.containers: Required value")
+    if resource.rules == "Pod":
+        faults += gate_faults(document.get("spec") or {})
     return faults
 
 
@@ -218,6 +221,9 @@ def _changed_pod_faults(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     kept = [_without(item, "tolerationSeconds") for item in new.get("tolerations") or ()]
     if any(_without(item, "tolerationSeconds") not in kept for item in old.get("tolerations") or ()):
         return ["spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds"]
+    gates = changed_gate_faults(old, new)
+    if gates:
+        return gates
     if _frozen_part(old) != _frozen_part(new):
         return [
             "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
@@ -227,8 +233,12 @@ def _changed_pod_faults(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return []
 
 
+_FREE: Final = ("activeDeadlineSeconds", "tolerations", "schedulingGates")
+"""Fields of a pod's spec whose changes are judged by rules of their own, or by none."""
+
+
 def _frozen_part(spec: dict[str, Any]) -> dict[str, Any]:
-    part = {name: item for name, item in spec.items() if name not in ("activeDeadlineSeconds", "tolerations")}
+    part = {name: item for name, item in spec.items() if name not in _FREE}
     for field in ("containers", "initContainers"):
         if part.get(field):
             part[field] = [_without(container, "image") for container in part[field]]

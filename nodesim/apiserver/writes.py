@@ -179,6 +179,9 @@ class Writes:
         if spec.get("nodeName"):
             why = f'pod {request.name} is already assigned to node "{spec["nodeName"]}"'
             return failures.conflict("pods/binding", request.name, why)
+        if spec.get("schedulingGates"):
+            why = f"pod {request.name} has non-empty .spec.schedulingGates"
+            return failures.conflict("pods/binding", request.name, why)
         if self._profile.binding_clears_nomination:
             status = {name: item for name, item in status.items() if name != "nominatedNodeName"}
         bound = {

@@ -105,6 +105,8 @@ def _spec(spec: Fields) -> None:
         _container(item, names, init=True)
     for toleration in lists_of_maps(spec, "tolerations", "tolerations"):
         _toleration(toleration)
+    for gate in lists_of_maps(spec, "schedulingGates", "scheduling gates"):
+        gate.required("name", text, "a gate's name such as example.com/quota")
     part(spec, "nodeName", _node_name)
     part(spec, "nodeSelector", labels)
     part(spec, "priority", partial(integer, low=-INT32_MAX, high=INT32_MAX))

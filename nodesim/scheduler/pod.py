@@ -67,6 +67,8 @@ class PodToPlace:
     """Succeeded or Failed: it counts nowhere any more."""
     terminating: bool
     """It has a deletionTimestamp; on a node it still counts."""
+    gated: bool
+    """Its schedulingGates hold it back."""
     scheduler_name: str
     priority: int
     may_preempt: bool
@@ -102,6 +104,7 @@ def pod_to_place(document: Document) -> PodToPlace:
         node=base.node,
         terminal=base.terminal,
         terminating=base.deletion_us is not None,
+        gated=bool(spec.get("schedulingGates")),
         scheduler_name=spec.get("schedulerName") or DEFAULT_SCHEDULER,
         priority=base.priority,
         may_preempt=spec.get("preemptionPolicy") != "Never",

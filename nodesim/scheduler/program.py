@@ -186,7 +186,7 @@ class Scheduler:
             self._pod_gone(new if old is None else old, now_us)
         elif new.node:
             self._pod_on_node(old, new, now_us)
-        elif new.scheduler_name == DEFAULT_SCHEDULER:
+        elif new.scheduler_name == DEFAULT_SCHEDULER and not new.gated:
             known = new.uid in self._pending
             if new.uid not in self._assumed:
                 self._nominations.updated(self._pending.get(new.uid), new)

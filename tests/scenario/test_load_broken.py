@@ -62,6 +62,7 @@ FILES: tuple[tuple[str, int, str], ...] = (
     ("realtime-slack-hour.yaml", 8, "must be at most 1m"),
     ("realtime-slack-number.yaml", 8, "does 100s or 100ms mean it?"),
     ("profile-unknown.yaml", 8, "did you mean 'v1.36'?"),
+    ("pod-gate-no-name.yaml", 11, "'name' is missing"),
     ("setting-event-ttl.yaml", 8, "must be at least 1s"),
     ("setting-unknown.yaml", 8, "did you mean 'nodeMonitorGracePeriod'?"),
     ("setting-zero-period.yaml", 8, "must be at least 100ms"),
