@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from nodesim.apiserver.registry import BY_PLURAL
 from nodesim.apiserver.unmodelled import resource_of
 from nodesim.client import WatchSpec
 from nodesim.machine import Answered, Call, ProgramEffect, ProgramEvent, Record, Started, Told
@@ -148,7 +149,8 @@ def _jobs_of(step: Step) -> list[_Job]:
         return [_read_for_taint(f"Node/{node}", arguments, 1) for node in step.nodes]
     assert step.object is not None, step.verb
     resource, namespace, name = step.object.resource, step.object.namespace, step.object.name
-    about = f"{resource}/{namespace}/{name}" if namespace else f"{resource}/{name}"
+    kind = BY_PLURAL[resource].kind
+    about = f"{kind}/{namespace}/{name}" if namespace else f"{kind}/{name}"
     if step.verb == "delete":
         grace_seconds = 0 if arguments["force"] else arguments["grace_seconds"]
         propagation = arguments.get("cascade", "background").capitalize()
