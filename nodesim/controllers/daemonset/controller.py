@@ -22,12 +22,12 @@ from nodesim.controllers.daemonset.views import DaemonNode, DaemonSetView, daemo
 from nodesim.controllers.workload.caches import OwnedCache, keep
 from nodesim.controllers.workload.expectations import Expectations
 from nodesim.controllers.workload.observing import Observer
+from nodesim.controllers.workload.pod_changes import pod_changed
 from nodesim.controllers.workload.pods import ManagedPod, managed_pod_view
 from nodesim.controllers.workload.queue import SyncQueue
 from nodesim.controllers.workload.revisions import RevisionView, revision_view
 from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Started, Synced, TimerFired
 from nodesim.profiles import Profile, Settings
-from nodesim.units import SECOND
 
 ACTOR: Final = "daemonset-controller"
 _NOWHERE: Final = Verdict(run=False, keep=False)
@@ -100,7 +100,7 @@ class DaemonSetController:
                 state.revisions.replace(event.old, event.new)
                 return state.queue.add(self._remembering(event.old, event.new), now_us)
             case _:
-                return self._pod_changed(event.old, event.new, now_us)
+                return pod_changed(state.queue, state.observer, state.pods, event.old, event.new, now_us)
 
     def _judged_anew(self, old: DaemonNode | None, new: DaemonNode | None) -> list[str]:
         """The DaemonSets whose verdict on a node is another one now."""
@@ -122,23 +122,6 @@ class DaemonSetController:
             return []
         owner = self._state.observer.owner_of(old.namespace, (new or old).owner)
         return [owner.key] if owner is not None else []
-
-    def _pod_changed(self, old: ManagedPod | None, new: ManagedPod | None, now_us: int) -> list[ProgramEffect]:
-        state = self._state
-        state.pods.replace(old, new)
-        if old is not None and new is not None and old.pod.resource_version == new.pod.resource_version:
-            return []
-        concerned = state.observer.seen(old, new)
-        return [*self._look_when_available(old, new, now_us), *state.queue.add(concerned, now_us)]
-
-    def _look_when_available(self, old: ManagedPod | None, new: ManagedPod | None, now_us: int) -> list[ProgramEffect]:
-        """Source: `updatePod`: minReadySeconds and one second after a pod became ready."""
-        if old is None or new is None or old.ready or not new.ready or new.deletion_us is not None:
-            return []
-        view = self._state.observer.owner_of(new.namespace, new.owner)
-        if view is None or not view.min_ready_seconds:
-            return []
-        return self._state.queue.add_at(view.key, now_us + (view.min_ready_seconds + 1) * SECOND)
 
     def _begin(self, key: str, now_us: int) -> DaemonSetSync | None:
         state = self._state

@@ -22,11 +22,11 @@ from nodesim.controllers.replicaset.views import ReplicaSetView, replica_set_vie
 from nodesim.controllers.workload.caches import OwnedCache, keep
 from nodesim.controllers.workload.expectations import Expectations
 from nodesim.controllers.workload.observing import Observer
+from nodesim.controllers.workload.pod_changes import pod_changed
 from nodesim.controllers.workload.pods import ManagedPod, managed_pod_view
 from nodesim.controllers.workload.queue import SyncQueue
 from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Started, Synced, TimerFired
 from nodesim.profiles import Profile, Settings
-from nodesim.units import SECOND
 
 ACTOR: Final = "replicaset-controller"
 
@@ -67,7 +67,7 @@ class ReplicaSetController:
         state = self._state
         if isinstance(event, Changed):
             if event.resource == "pods":
-                return self._pod_changed(event.old, event.new, now_us)
+                return pod_changed(state.queue, state.observer, state.pods, event.old, event.new, now_us)
             return self._set_changed(event.key, event.old, event.new, now_us) if event.resource == "replicasets" else []
         if isinstance(event, Answered | TimerFired | Synced):
             return state.queue.handle(event, state.sets, now_us)
@@ -88,23 +88,6 @@ class ReplicaSetController:
             # A successor of the same name starts clean.
             state.expectations.forget(key)
         return self._state.queue.add([key], now_us)
-
-    def _pod_changed(self, old: ManagedPod | None, new: ManagedPod | None, now_us: int) -> list[ProgramEffect]:
-        state = self._state
-        state.pods.replace(old, new)
-        if old is not None and new is not None and old.pod.resource_version == new.pod.resource_version:
-            return []
-        concerned = state.observer.seen(old, new)
-        return [*self._look_when_available(old, new, now_us), *self._state.queue.add(concerned, now_us)]
-
-    def _look_when_available(self, old: ManagedPod | None, new: ManagedPod | None, now_us: int) -> list[ProgramEffect]:
-        """Source: `updatePod`: minReadySeconds and one second after a pod became ready."""
-        if old is None or new is None or old.ready or not new.ready or new.deletion_us is not None:
-            return []
-        rs = self._state.observer.owner_of(new.namespace, new.owner)
-        if rs is None or not rs.min_ready_seconds:
-            return []
-        return self._state.queue.add_at(rs.key, now_us + (rs.min_ready_seconds + 1) * SECOND)
 
     def _begin(self, key: str, now_us: int) -> ReplicaSetSync | None:
         state = self._state

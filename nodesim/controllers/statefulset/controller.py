@@ -21,12 +21,12 @@ from nodesim.controllers.statefulset.views import (
 )
 from nodesim.controllers.workload.caches import OwnedCache, keep
 from nodesim.controllers.workload.observing import Observer
+from nodesim.controllers.workload.pod_changes import pod_changed
 from nodesim.controllers.workload.pods import ManagedPod, managed_pod_view
 from nodesim.controllers.workload.queue import SyncQueue
 from nodesim.controllers.workload.revisions import RevisionView, revision_view
 from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Started, Synced, TimerFired
 from nodesim.profiles import Profile, Settings
-from nodesim.units import SECOND
 
 ACTOR: Final = "statefulset-controller"
 
@@ -86,22 +86,7 @@ class StatefulSetController:
         if event.resource == "controllerrevisions":
             state.revisions.replace(event.old, event.new)
             return []
-        old: ManagedPod | None = event.old
-        new: ManagedPod | None = event.new
-        state.pods.replace(old, new)
-        if old is not None and new is not None and old.pod.resource_version == new.pod.resource_version:
-            return []
-        concerned = state.observer.seen(old, new)
-        return [*self._look_when_available(old, new, now_us), *self._state.queue.add(concerned, now_us)]
-
-    def _look_when_available(self, old: ManagedPod | None, new: ManagedPod | None, now_us: int) -> list[ProgramEffect]:
-        """Source: `updatePod`: minReadySeconds and one second after a pod became ready."""
-        if old is None or new is None or old.ready or not new.ready:
-            return []
-        view = self._state.observer.owner_of(new.namespace, new.owner)
-        if view is None or not view.min_ready_seconds:
-            return []
-        return self._state.queue.add_at(view.key, now_us + (view.min_ready_seconds + 1) * SECOND)
+        return pod_changed(state.queue, state.observer, state.pods, event.old, event.new, now_us)
 
     def _begin(self, key: str, now_us: int) -> StatefulSetSync | None:
         state = self._state

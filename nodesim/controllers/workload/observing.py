@@ -45,7 +45,7 @@ class Observer(Generic[Of]):
         """The keys of those concerned by a change; with expectations, a deletionTimestamp is as good as the end."""
         if new is None:
             return self._gone(old) if old is not None else []
-        going = new.deletion_us is not None and self._expectations is not None
+        going = self.counts_as_gone(new)
         if old is None:
             return self._gone(new) if going else self._appeared(new)
         relabelled = old.labels != new.labels
@@ -58,6 +58,10 @@ class Observer(Generic[Of]):
             owner = self.owner_of(new.namespace, new.owner)
             return [*keys, owner.parent.key] if owner is not None else keys
         return [*keys, *self.matching(new)] if relabelled or moved else keys
+
+    def counts_as_gone(self, item: Owned) -> bool:
+        """Its deletion was asked for, and that is as good as the end."""
+        return item.deletion_us is not None and self._expectations is not None
 
     def _appeared(self, new: Owned) -> list[str]:
         if new.owner is None:
