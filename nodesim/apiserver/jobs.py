@@ -44,6 +44,7 @@ def with_job_defaults(job: Document) -> Document:
 
 def admitted_job(job: Document, uid: str, profile: Profile) -> Document:
     """A new Job as this version has it: its selector, and when a pod is replaced (dropped up to 1.28)."""
+    job = with_job_defaults(job)  # Its labels are those that its template had before.
     spec = job["spec"]
     replacement = "Failed" if spec.get("podFailurePolicy") is not None else "TerminatingOrFailed"
     given = {name: item for name, item in spec.items() if name != "podReplacementPolicy"}

@@ -257,7 +257,7 @@ def test_a_job_gets_its_counts_and_a_selector_of_its_own() -> None:
     labels = spec["template"]["metadata"]["labels"]
     names = {"batch.kubernetes.io/job-name": "web", "job-name": "web"}
     assert labels == {"app": "web", **names, "controller-uid": uid, "batch.kubernetes.io/controller-uid": uid}
-    assert made["status"] == {}
+    assert (made["status"], made["metadata"]["labels"]) == ({}, {"app": "web"})
     older = Cluster(profile=V1_24)
     spec = older.create("jobs", a_job(parallelism=2))["spec"]
     assert list(spec["selector"]["matchLabels"]) == ["controller-uid"]

@@ -10,6 +10,7 @@ import pytest
 from nodesim.scenario.load import load_scenario
 from nodesim.scenario.result import RunResult
 from nodesim.scenario.runner import run_scenario
+from tests.scenario.test_switches import parting
 
 pytestmark = pytest.mark.slow
 
@@ -118,3 +119,14 @@ def test_no_daemons_pod_is_asked_to_go(tmp_path: Path) -> None:
     assert not [
         record for record in told if record.kind in ("TaintManagerEviction", "PodDeletionSeen", "ObjectDeleted")
     ]
+
+
+def test_one_switch_is_the_first_difference(tmp_path: Path) -> None:
+    """Up to the first thing that the switch concerns, two traces are the same."""
+    path = tmp_path / "scenario.yaml"
+    path.write_text(CUT_OFF)
+    found = parting(load_scenario(path), "jobLabelPrefix")
+    firsts = [records[0] for records in (found.first, found.second) if records]
+    assert any(record.kind == "ObjectCreated" and record.object.startswith("Pod/default/work-") for record in firsts), (
+        firsts
+    )
