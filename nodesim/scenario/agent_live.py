@@ -116,7 +116,11 @@ class LiveRun:
                 live.lag.records = resumed[clock_of(self.name)].records
             nursery.start_soon(self._listen, clock, abroad)
             nursery.start_soon(self._report_on, live, abroad)
-            await live(scenario.duration_us)
+            try:
+                await live(scenario.duration_us)
+            except BaseException:
+                self._report(live, live.final_us())  # Whoever is stopped, or fails, tells all that it knows.
+                raise
             self._report(live, scenario.duration_us)
             counts = {"messages": world.messages, "bytes": world.bytes, "dropped": world.dropped}
             counts[WORST_US] = live.lag.worst_us

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import shutil
 import signal
 import time
@@ -12,12 +14,19 @@ from typing import Any, Final
 
 import attrs
 import pytest
+import trio
 
+from nodesim import __version__
 from nodesim.errors import ExitCode
 from nodesim.scenario import hub_live
 from nodesim.trace.reader import read_trace
 from nodesim.trace.records import TraceRecord, order
+from nodesim.world import Parcel
+from nodesim.world.transport import HUB, Refused
+from nodesim.world.windows import Ear
+from nodesim.world.words import Done, Failed, Join, Parcels, encode_word
 from tests.transports.processes import FLAGSHIP, Started, start
+from transports.zeromq import ZeroMqTransport
 
 pytestmark = pytest.mark.slow
 
@@ -242,3 +251,38 @@ def test_the_flagship_holds_in_real_time_with_agents_as_processes(flagship: Star
     assert {expectation["ok"] for expectation in document["expectations"]} == {True}
     assert document["realtime"]["in_time"]
     assert "Traceback" not in flagship.stderr
+
+
+@pytest.mark.parametrize(
+    ("last", "code", "said"),
+    [
+        (encode_word(Failed(ExitCode.BUG, "node/w-0 crashed")), ExitCode.BUG, "agent odd: node/w-0 crashed"),
+        (b"\xc1 no word", ExitCode.HELD, "odd is gone at .*refused: odd says what cannot be understood"),
+        (encode_word(Parcels((Parcel(0, "node/other", 1, "apiserver", b""),))), ExitCode.HELD, "odd is gone at"),
+    ],
+    ids=["fails", "garbage", "another's frames"],
+)
+def test_an_agent_that_fails_ends_the_run_and_one_that_talks_nonsense_does_not(
+    tmp_path: Path, last: bytes, code: ExitCode, said: str
+) -> None:
+    """Its last word is all that it does after the run has begun, then it goes."""
+    path = tmp_path / "one.yaml"
+    path.write_text(STORY[: STORY.index("  actors:")].replace("count: 2", "count: 1").replace("40s", "5s"))
+    hub = start("hub", path, "--listen", "tcp://127.0.0.1:0", "--realtime", SPEED)
+    address = hub.said(r"listening at (\S+),")[1]
+
+    async def odd() -> None:
+        async with ZeroMqTransport(in_turns=False).agent(address, "odd") as end:
+            ear = Ear(end)
+            await ear.next()
+            for word in (Join(__version__, (), realtime=True), Done(None)):
+                end.post(HUB, encode_word(word))
+                await ear.next()
+            end.post(HUB, last)
+            await trio.sleep(0.2)
+            with contextlib.suppress(Refused):
+                end.fetch()
+
+    trio.run(odd)
+    hub.ended(code=code)
+    assert re.search(said, hub.stderr)
