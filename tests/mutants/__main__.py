@@ -28,7 +28,7 @@ import attrs
 
 from nodesim.expect import INVARIANTS
 from tests.mutants.listed import ROOT, Mutant, faults_of, read_list
-from tests.mutants.witness import FILE
+from tests.mutants.witness import FILE, FIRST
 
 COPIED = ("nodesim", "transports", "tests", "scenarios", "docs", "benchmarks", "pyproject.toml", "README.md")
 PATIENCE_SECONDS = 180
@@ -54,15 +54,16 @@ class Tree:
     root: Path
 
     def run(self, selection: Sequence[str], *, seed: int = 1, first_only: bool = False) -> list[dict[str, Any]] | str:
-        """How each test ended (up to the first failure with `first_only`), or why that cannot be told."""
+        """How each test ended (with `first_only` up to the first failed assertion), or why that cannot be told."""
         told = self.root / "witness.json"
         told.unlink(missing_ok=True)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.mutants.witness"]
         command += [f"--hypothesis-seed={seed}"]
         environment = {**os.environ, "PYTHONPATH": str(self.root), FILE: str(told), "PYTHONHASHSEED": "0"}
+        environment[FIRST] = "yes" if first_only else ""
         try:
             done = subprocess.run(
-                [*command, *(["-x"] if first_only else []), *selection],
+                [*command, *selection],
                 cwd=self.root,
                 env=environment,
                 capture_output=True,
@@ -164,7 +165,7 @@ def play(mutants: Sequence[Mutant]) -> int:
         for number, mutant in enumerate(mutants, 1):
             verdict = judge(tree, mutant)
             verdicts.append(verdict)
-            head = f"{number:3}/{len(mutants)} {verdict.seconds:5.1f} s  {mutant.name:40}"
+            head = f"{number:3}/{len(mutants)} {verdict.seconds:5.1f} s  {mutant.name:46}"
             print(f"{head} {verdict.word:36} {'' if verdict.ok else verdict.why}".rstrip(), flush=True)
     bad = [verdict for verdict in verdicts if not verdict.ok]
     broke = sum(bool(verdict.mutant.breaks) and verdict.ok for verdict in verdicts)
@@ -193,7 +194,7 @@ def main() -> int:
     if options.list:
         for each in chosen:
             kind = "struck" if each.struck else f"breaks {each.breaks}" if each.breaks else ""
-            print(f"{each.name:40} {kind:36} {each.rule}".rstrip())
+            print(f"{each.name:46} {kind:36} {each.rule}".rstrip())
         return 0
     return play(chosen)
 

@@ -1,5 +1,7 @@
 """A plugin of pytest that tells how each test ended: `-p tests.mutants.witness`, the file in NODESIM_WITNESS.
 
+With NODESIM_WITNESS_FIRST it ends the session at the first failed assertion.
+
 Hypothesis draws the same examples each time and does not shrink what it finds: one failure is enough.
 """
 
@@ -17,6 +19,7 @@ from hypothesis import Phase, settings
 import nodesim
 
 FILE = "NODESIM_WITNESS"
+FIRST = "NODESIM_WITNESS_FIRST"
 
 _told: list[dict[str, Any]] = []
 
@@ -41,11 +44,14 @@ def pytest_runtest_makereport(
     report = yield
     if call.when == "call" or not report.passed:
         error = call.excinfo.value if call.excinfo is not None and report.failed else None
+        asserted = error is not None and _asserted(error)
+        if asserted and os.environ.get(FIRST):
+            item.session.shouldstop = "caught"
         _told.append(
             {
                 "test": report.nodeid,
                 "outcome": report.outcome,
-                "asserted": error is not None and _asserted(error),
+                "asserted": asserted,
                 "text": "" if error is None else f"{type(error).__name__}: {error}"[:2000],
             }
         )
