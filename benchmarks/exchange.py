@@ -74,7 +74,7 @@ def _one_by_one() -> Form:
 def _batched() -> Form:
     packb, unpackb = msgpack.packb, msgpack.unpackb
     return Form(
-        batch=500,  # What fits into a frame of 64 KiB, as in ours.
+        batch=150,  # What fits into a frame of 16 KiB, as in ours.
         requests=lambda senders: packb([packb(_bare_request(sender)) for sender in senders]),
         answers=lambda message: packb([packb(_bare_answer(unpackb(request))) for request in unpackb(message)]),
         read=lambda message: [_bare_read(unpackb(answer)) for answer in unpackb(message)],
@@ -124,7 +124,7 @@ def _handle(frame: Frame) -> Done:
 def _same() -> Form:
     packb, unpackb = msgpack.packb, msgpack.unpackb
     return Form(
-        batch=300,  # What fits into a frame of 64 KiB, as in ours.
+        batch=80,  # What fits into a frame of 16 KiB, as in ours.
         requests=lambda senders: packb([request_payload(sender) for sender in senders]),
         answers=lambda message: answers_to(unpackb(message)),
         read=read_answers,

@@ -19,8 +19,8 @@ from nodesim.world.clock import checked_speed
 from nodesim.world.transport import PAYLOAD_BYTES_MAX
 from nodesim.world.world import Parcel
 
-CHUNK_BYTES: Final = 4 * 1024 * 1024
-"""A list of parcels or records is cut into words of about this size."""
+CHUNK_BYTES: Final = 32 * 1024
+"""A list of parcels or records is cut into words of about this size: a slow line must carry one in a second or so."""
 
 
 @value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import pytest
@@ -31,17 +31,19 @@ async def slow_line(address: str, bytes_a_second: int, delay_s: float) -> AsyncI
     await socket.bind(("127.0.0.1", 0))
     socket.listen()
 
-    async def carry(source: trio.SocketStream, sink: trio.SocketStream) -> None:
+    async def carry(source: trio.SocketStream, sink: trio.SocketStream, over: trio.CancelScope) -> None:
         await trio.sleep(delay_s)
-        while data := await source.receive_some(CHUNK):
-            await trio.sleep(len(data) / bytes_a_second)
-            await sink.send_all(data)
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            while data := await source.receive_some(CHUNK):
+                await trio.sleep(len(data) / bytes_a_second)
+                await sink.send_all(data)
+        over.cancel()
 
     async def serve(near: trio.SocketStream) -> None:
         far = await trio.open_tcp_stream(host, int(port))
         async with near, far, trio.open_nursery() as nursery:
-            nursery.start_soon(carry, near, far)
-            nursery.start_soon(carry, far, near)
+            nursery.start_soon(carry, near, far, nursery.cancel_scope)
+            nursery.start_soon(carry, far, near, nursery.cancel_scope)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, serve, [trio.SocketListener(socket)])

@@ -39,8 +39,9 @@ FRAME_BYTES_MAX: Final = PAYLOAD_BYTES_MAX + 64 * 1024
 ENTRIES_MAX: Final = 100_000
 """Payloads in one frame; the sender stops far below at `FLUSH_BYTES`."""
 TEXT_BYTES_MAX: Final = 1_000
-FLUSH_BYTES: Final = 64 * 1024
-"""A frame is closed when it holds this much."""
+FLUSH_BYTES: Final = 16 * 1024
+"""A frame is closed when it holds this much.  ZeroMQ takes a link for dead on which no whole frame came for 1.5 s, so
+a line must carry a frame in less; larger frames gain little."""
 
 
 @value

@@ -19,7 +19,7 @@ from transports.zeromq.frames import FRAME_BYTES_MAX
 LINGER_MS: Final = 300
 """So long may the last words take when an end closes."""
 FRAMES_HWM: Final = 100
-"""Frames that ZeroMQ queues for a peer; each carries up to 64 KiB, or one large payload."""
+"""Frames that ZeroMQ queues for a peer; each carries up to 16 KiB, or one large payload."""
 HEARTBEAT_MS: Final = (500, 1_500)
 """In real time: how often, and after which silence a link is dead."""
 HEARTBEAT_IN_TURNS_MS: Final = (2_000, 60_000)
