@@ -1,7 +1,7 @@
 """How much does the transport cost beside plain pyzmq, and how fast is virtual time over agents?
 
 Requests: 1,000 senders on one agent, a hub in another process, loopback.  All ways of the exchange take turns in one
-process, a stretch of 5,000 requests each, and the best stretch of each counts: what else the machine does only adds.
+process, a stretch of 4,000 requests each, and the best stretch of each counts: what else the machine does only adds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
@@ -30,8 +30,9 @@ from nodesim.units import SECOND
 from transports.zeromq.keys import KeyFolder
 
 OURS: Final = "nodesim"
-STRETCH: Final = 5_000
-ROUNDS: Final = 20
+CURVE: Final = ", CURVE"
+STRETCH: Final = 4_000
+ROUNDS: Final = 50
 READY_S: Final = 20
 NODES: Final = 1_000
 AGENTS: Final = (0, 1, 2, 4)
@@ -72,27 +73,32 @@ def _server(way: str, keys: Path | None) -> Iterator[str]:
         process.wait()
 
 
-async def _rates(ways: tuple[str, ...], keys: Path | None) -> dict[str, float]:
-    """Requests a second of each way."""
-    best_s = dict.fromkeys(ways, math.inf)
+async def _rates(keys: Path) -> dict[str, float]:
+    """Requests a second of each way, by its label."""
+    ways: dict[str, Callable[[int], Awaitable[None]]] = {}
     async with AsyncExitStack() as stack:
-        flows = {}
-        for way in ways:
-            if way != OURS:
-                address = stack.enter_context(_server(way, keys))
-                flows[way] = stack.enter_context(plain_zmq.client(address, FORMS[way], keys))
-        address = stack.enter_context(_server(OURS, keys))
-        ours = await stack.enter_async_context(our_zmq.client(address, keys))
+        for way, folder in ((OURS, None), *((form, None) for form in FORMS), (OURS, keys), ("one by one", keys)):
+            address = stack.enter_context(_server(way, folder))
+            label = way if folder is None else way + CURVE
+            if way == OURS:
+                ways[label] = await stack.enter_async_context(our_zmq.client(address, folder))
+            else:
+                ways[label] = _awaited(stack.enter_context(plain_zmq.client(address, FORMS[way], folder)))
+        best_s = dict.fromkeys(ways, math.inf)
         for _ in range(ROUNDS):
-            for way in ways:
+            for label, flow in ways.items():
                 began = time.perf_counter()
-                if way == OURS:
-                    with trio.fail_after(READY_S):
-                        await ours(STRETCH)
-                else:
-                    flows[way](STRETCH)
-                best_s[way] = min(best_s[way], time.perf_counter() - began)
-    return {way: STRETCH / best_s[way] for way in ways}
+                with trio.fail_after(READY_S):
+                    await flow(STRETCH)
+                best_s[label] = min(best_s[label], time.perf_counter() - began)
+    return {label: STRETCH / best_s[label] for label in ways}
+
+
+def _awaited(flow: Callable[[int], None]) -> Callable[[int], Awaitable[None]]:
+    async def call(requests: int) -> None:
+        flow(requests)
+
+    return call
 
 
 @attrs.frozen
@@ -124,26 +130,18 @@ def report_requests() -> None:
     """Print requests a second, with CURVE and without."""
     print(f"Requests a second of {SENDERS:,} senders on one agent, beside plain synchronous pyzmq, in turns")
     print("(the same values, as many requests, as many in flight, over TCP on loopback; a Renew and its Done)")
-    plain = trio.run(_rates, (OURS, *FORMS), None)
-    _table(plain)
-    print(
-        "required: at least 0.60 beside the plain one; beside the same payloads it is what the transport itself costs"
-    )
     with tempfile.TemporaryDirectory() as folder:
         keys = KeyFolder(Path(folder) / "keys")
         keys.init()
         keys.add("a1")
-        armed = trio.run(_rates, (OURS, "one by one"), keys.folder)
-    print("with CURVE")
-    _table(armed)
-    print(f"nodesim with CURVE beside without: {armed[OURS] / plain[OURS]:.2f}; plain pyzmq: ", end="")
-    print(f"{armed['one by one'] / plain['one by one']:.2f}")
-
-
-def _table(rates: dict[str, float]) -> None:
-    for way, rate in rates.items():
-        ratio = "" if way == OURS else f"nodesim / this {rates[OURS] / rate:.2f}"
-        print(f"  {way:14} {rate:>9,.0f}  {ratio:22} {SAID[way]}")
+        rates = trio.run(_rates, keys.folder)
+    for label, rate in rates.items():
+        ours = OURS + CURVE if label.endswith(CURVE) else OURS
+        ratio = "" if label == ours else f"nodesim / this {rates[ours] / rate:.2f}"
+        print(f"  {label:18} {rate:>9,.0f}  {ratio:20} {SAID.get(label, '')}".rstrip())
+    print("required: at least 0.60 beside one by one, and beside the same payloads (what the transport itself costs)")
+    print(f"with CURVE beside without: nodesim {rates[OURS + CURVE] / rates[OURS]:.2f}, ", end="")
+    print(f"plain pyzmq {rates['one by one' + CURVE] / rates['one by one']:.2f}")
 
 
 def report_paces() -> None:

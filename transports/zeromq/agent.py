@@ -15,6 +15,7 @@ from zmq.utils.monitor import parse_monitor_message
 from nodesim.world.transport import HUB, Refused
 from transports.zeromq.agent_session import AgentSession
 from transports.zeromq.ends import FRAMES_A_TURN, INBOX_LEN_MAX, SocketEnd, check_size
+from transports.zeromq.frames import FLUSH_BYTES
 from transports.zeromq.pump import Listener, Pump
 from transports.zeromq.timing import TICK_S
 
@@ -48,6 +49,11 @@ class DealerPump(Pump):
         self._session.tick()
         more = self._send()
         return more or (self.readable() and self._hungry())
+
+    def flush(self) -> None:
+        """Send what can be sent.  That may swallow an edge: the pump has to look at its socket."""
+        self._send()
+        self.wake()
 
     def rest_s(self) -> float:
         """Until the next tick."""
@@ -85,6 +91,7 @@ class AgentEnd(SocketEnd):
 
     def __init__(self, pump: DealerPump, monitor: zmq.Socket[bytes], session: AgentSession, address: str) -> None:
         super().__init__(pump, [Listener(monitor, self._monitored)], session, address)
+        self._dealer = pump
         self._agent = session
         self._failures = 0
 
@@ -92,6 +99,8 @@ class AgentEnd(SocketEnd):
         """Send a payload."""
         check_size(payload)
         taken = peer == HUB and self._agent.post(payload, newest)
+        if self._agent.outbox.bytes >= FLUSH_BYTES:
+            self._dealer.flush()  # The hub can begin with a full frame while this side makes the next one.
         self.go()
         return taken
 
