@@ -99,7 +99,7 @@ class AgentEnd(SocketEnd):
         """Send a payload."""
         check_size(payload)
         taken = peer == HUB and self._agent.post(payload, newest)
-        if self._agent.outbox.bytes >= FLUSH_BYTES:
+        if self._agent.outbox.bytes >= FLUSH_BYTES and self._agent.unsent is None:
             self._dealer.flush()  # The hub can begin with a full frame while this side makes the next one.
         self.go()
         return taken
