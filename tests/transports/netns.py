@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 CLONE_NEWNET: Final = 0x40000000
+FOLDER: Final = Path("/run/netns")
+PREFIX: Final = "nodesim-test-"
 TABLE: Final = "oneway"
 
 
@@ -24,7 +26,7 @@ class Switch:
     """A bridge in a namespace; each host is another namespace, with one cable to a port named after it."""
 
     def __init__(self, hosts: Sequence[str]) -> None:
-        self._prefix = f"nodesim{os.getpid()}-"
+        self._prefix = f"{PREFIX}{os.getpid()}-"
         self._hosts = list(hosts)
         self._stack = ExitStack()
 
@@ -42,6 +44,7 @@ class Switch:
         self._stack.close()
 
     def _make(self) -> None:
+        _sweep()
         for name in ("switch", *self._hosts):
             _run("ip", "netns", "add", self.namespace(name))
             self._stack.callback(_run, "ip", "netns", "del", self.namespace(name))
@@ -87,7 +90,7 @@ class Switch:
 
 def enter(namespace: str) -> None:
     """From here on the calling process lives in a namespace, and so does what it starts."""
-    with Path("/run/netns", namespace).open() as opened:
+    with (FOLDER / namespace).open() as opened:
         if ctypes.CDLL(None, use_errno=True).setns(opened.fileno(), CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), f"cannot enter {namespace}")
 
@@ -112,6 +115,14 @@ def hosts(*names: str) -> Iterator[Switch]:
     """Hosts on a switch."""
     with Switch(names) as switch:
         yield switch
+
+
+def _sweep() -> None:
+    """What a test left behind that was killed itself."""
+    for path in sorted(FOLDER.glob(f"{PREFIX}*")):
+        pid = path.name.removeprefix(PREFIX).partition("-")[0]
+        if not Path("/proc", pid).exists():
+            _run("ip", "netns", "del", path.name)
 
 
 def _run(*command: str) -> None:
