@@ -103,12 +103,12 @@ async def _measure(nodes: int, stretches: int, beside: Callable[[int], Yardstick
     return Cost(nodes, full_s * 1e6 / full, bare_s * 1e6 / (bare.renewals - bare_before))
 
 
-def measure_apart(nodes: int, *, reports: bool) -> Cost:
+def measure_apart(nodes: int, beside: type[Yardstick] = BareLoop, *, reports: bool = False) -> Cost:
     """`measure` in a process of its own; with reports, over the five minutes in which each node makes one."""
     stretches = max(STRETCHES, 300 * nodes // (10 * RENEWALS_A_STRETCH)) if reports else STRETCHES
     program = (
-        "import json; from benchmarks.heartbeats import measure;"
-        f"cost = measure({nodes}, {stretches}, reports={reports});"
+        f"import json; from benchmarks.heartbeats import measure; from {beside.__module__} import {beside.__name__};"
+        f"cost = measure({nodes}, {stretches}, {beside.__name__}, reports={reports});"
         "print(json.dumps([cost.full_us, cost.bare_us]))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

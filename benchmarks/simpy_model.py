@@ -14,13 +14,12 @@ from typing import Any, Final, TypeAlias
 
 import simpy
 
-from benchmarks.heartbeats import measure
+from benchmarks.heartbeats import measure_apart
 
 LATENCY_S = 0.001
 PERIOD_S = 10.0
 PATIENCE_S = 10.0
 NODES: Final = (1_000, 5_000)
-STRETCHES: Final = 40
 
 Steps: TypeAlias = Generator[simpy.Event, Any, None]
 
@@ -93,7 +92,7 @@ def report() -> None:
     print(f"{'nodes':>7} {'model':26} {'nodesim':>9} {'SimPy':>9} {'ratio':>7}")
     for nodes in NODES:
         for name, model in (("bare", SimpyModel), ("with the calls' timeouts", PatientModel)):
-            cost = measure(nodes, STRETCHES, model)
+            cost = measure_apart(nodes, model)
             ours, theirs = 1e6 / cost.full_us, 1e6 / cost.bare_us
             print(f"{nodes:>7,} {name:26} {ours:>9,.0f} {theirs:>9,.0f} {ours / theirs:>7.2f}")
     print("ratio: how many renewals nodesim handles while the model handles one (aim: at least 1 beside the bare one)")
