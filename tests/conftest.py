@@ -1,7 +1,8 @@
-"""How are the tests dealt out when several processes run them (`pytest -n auto --dist loadgroup`)?
+"""How are the tests run: with how much patience, and how dealt out to several processes?
 
-All that start processes of their own and look at the real clock stay together, one after another, so that at most one
-of them runs at a time; the others go wherever there is room.
+A machine that is slow, or does other work besides, is no fault of what is tested: hypothesis does not ask for the time.
+With `pytest -n auto --dist loadgroup` all tests that start processes and look at the real clock stay together, one
+after another, so that at most one of them runs at a time; the others go wherever there is room.
 """
 
 from __future__ import annotations
@@ -10,9 +11,14 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 TOGETHER: Final = ("transports", "cli")
 """Folders of such tests, those that take longest first."""
+
+
+settings.register_profile("patient", settings(), suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -24,8 +24,9 @@ FIRST = "NODESIM_WITNESS_FIRST"
 _told: list[dict[str, Any]] = []
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Before any test is imported."""
+    """Before any test is imported, and after what `tests/conftest.py` sets."""
     settings.register_profile("mutants", database=None, deadline=None, phases=(Phase.explicit, Phase.generate))
     settings.load_profile("mutants")
 
