@@ -11,6 +11,7 @@ timeout of 5 to 10 minutes (a watch lives as long as its connection), and stream
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Any, Literal
 
 from nodesim.client.backoff import ReflectorBackoff
@@ -92,8 +93,8 @@ class Reflector:
         document = decode_document(event.document)
         metadata = document["metadata"]
         namespace = metadata.get("namespace")
-        key = f"{namespace}/{metadata['name']}" if namespace else metadata["name"]
-        version = self.version = metadata["resourceVersion"]
+        key = intern(f"{namespace}/{metadata['name']}" if namespace else metadata["name"])
+        version = self.version = intern(metadata["resourceVersion"])
         old = self.cache.get(key)
         if event.type == "DELETED":
             if old is None:
@@ -123,9 +124,9 @@ class Reflector:
             document = decode_document(packed)
             metadata = document["metadata"]
             namespace = metadata.get("namespace")
-            key = f"{namespace}/{metadata['name']}" if namespace else metadata["name"]
+            key = intern(f"{namespace}/{metadata['name']}" if namespace else metadata["name"])
             listed.add(key)
-            version = metadata["resourceVersion"]
+            version = intern(metadata["resourceVersion"])
             if self.versions.get(key) == version:
                 continue
             old = self.cache.get(key)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from nodesim.controllers.workload.ownership import Parent
 from nodesim.controllers.workload.pods import ManagedPod
-from nodesim.objects import Document, Selector, Taint, Toleration, parse_taint, parse_toleration, selector_of
+from nodesim.objects import Document, Selector, Taint, Toleration, parse_taint, parse_toleration, selector_of, shared
 from nodesim.objects.taints import (
     DISK_PRESSURE,
     MEMORY_PRESSURE,
@@ -173,4 +173,4 @@ def daemon_node(document: Document) -> DaemonNode:
     """The view of a Node document."""
     metadata, spec = document["metadata"], document.get("spec") or {}
     taints = tuple(parse_taint(item) for item in spec.get("taints") or ())
-    return DaemonNode(metadata["name"], metadata.get("labels") or {}, taints)
+    return DaemonNode(metadata["name"], shared(metadata.get("labels") or {}), taints)
