@@ -64,19 +64,25 @@ def check_stateful_set(found: Fields) -> None:
     ordinals = section(spec, "ordinals")
     if ordinals is not None:
         part(ordinals, "start", _number)
-    strategy = section(spec, "updateStrategy")
-    if strategy is None:
-        return
-    type_ = strategy.maybe("type", partial(choice, known=("RollingUpdate", "OnDelete")))
-    rolling = section(strategy, "rollingUpdate")
+    rolling = _rolling_update(spec)
     if rolling is None:
-        return
-    if type_ == "OnDelete":
-        rolling.cursor.fault("rollingUpdate means nothing with the type OnDelete; leave it out")
         return
     part(rolling, "partition", _number)
     if _amount_of(rolling, "maxUnavailable", 100) in (0, "0%"):
         rolling.cursor.fault("maxUnavailable must be more than 0", rolling.key_mark("maxUnavailable"))
+
+
+def _rolling_update(spec: Fields) -> Fields | None:
+    """The rollingUpdate of an updateStrategy, where there is one and it means something."""
+    strategy = section(spec, "updateStrategy")
+    if strategy is None:
+        return None
+    type_ = strategy.maybe("type", partial(choice, known=("RollingUpdate", "OnDelete")))
+    rolling = section(strategy, "rollingUpdate")
+    if rolling is not None and type_ == "OnDelete":
+        rolling.cursor.fault("rollingUpdate means nothing with the type OnDelete; leave it out")
+        return None
+    return rolling
 
 
 def check_daemon_set(found: Fields) -> None:
@@ -89,15 +95,8 @@ def check_daemon_set(found: Fields) -> None:
             "a DaemonSet has one pod on each node that it fits; leave replicas out", spec.key_mark("replicas")
         )
     part(spec, "revisionHistoryLimit", _number)
-    strategy = section(spec, "updateStrategy")
-    if strategy is None:
-        return
-    type_ = strategy.maybe("type", partial(choice, known=("RollingUpdate", "OnDelete")))
-    rolling = section(strategy, "rollingUpdate")
+    rolling = _rolling_update(spec)
     if rolling is None:
-        return
-    if type_ == "OnDelete":
-        rolling.cursor.fault("rollingUpdate means nothing with the type OnDelete; leave it out")
         return
     surge, unavailable = _amount_of(rolling, "maxSurge", 100), _amount_of(rolling, "maxUnavailable", 100)
     surges = bool(surge is not None and scaled_value(surge, 100, round_up=True))

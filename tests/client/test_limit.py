@@ -63,7 +63,10 @@ class _Asks:
 
     def handle(self, event: ProgramEvent, now_us: int) -> list[ProgramEffect]:
         """The calls of a step."""
-        return list(event.step) if isinstance(event, Told) else []  # type: ignore[call-overload]
+        if not isinstance(event, Told):
+            return []
+        assert isinstance(event.step, list)
+        return event.step
 
 
 def _gets(*names: str) -> Told:

@@ -63,7 +63,8 @@ class Bench:
 
     def _perform(self, effect: ProgramEffect) -> None:
         if isinstance(effect, Call):
-            if effect.tag[0] != "event":  # type: ignore[index]
+            assert isinstance(effect.tag, tuple)
+            if effect.tag[0] != "event":
                 answer, after_us = self._serve(effect)
                 self._answers[len(self.journal)] = answer
                 self._timers["answer", len(self.journal)] = self.now_us + after_us

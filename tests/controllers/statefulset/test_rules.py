@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from nodesim.controllers.statefulset.rules import Replica, is_of_current, next_update, split
@@ -20,9 +22,10 @@ def view(replicas: int = 3, start: int = 0, status: Document | None = None, **st
 
 def pod(ordinal: int, revision: str = "old", *, ready: bool = True, going: bool = False) -> ManagedPod:
     """One of its pods."""
-    metadata = {"namespace": "default", "name": f"web-{ordinal}", "labels": {"controller-revision-hash": revision}}
+    labels = {"controller-revision-hash": revision}
+    metadata: dict[str, Any] = {"namespace": "default", "name": f"web-{ordinal}", "labels": labels}
     if going:
-        metadata["deletionTimestamp"] = 1  # type: ignore[assignment]  # a document holds anything
+        metadata["deletionTimestamp"] = 1
     condition = {"type": "Ready", "status": str(ready)}
     return managed_pod_view(
         {"metadata": metadata, "spec": {}, "status": {"phase": "Running", "conditions": [condition]}}
