@@ -1,13 +1,15 @@
 """May a pod ask for its place in this way?
 
-Of affinity and spread constraints what would mean something else, or nothing, to the scheduler.
+Of affinity, spread constraints and tolerations what would mean something else, or nothing, to those who read it.
 Source: pkg/apis/core/validation/validation.go `validateTopologySpreadConstraints`, `ValidateNodeSelectorRequirement`,
-`validatePodAffinityTerm`, `ValidatePreferredSchedulingTerms`.
+`validatePodAffinityTerm`, `ValidatePreferredSchedulingTerms`, `ValidateTolerations`.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
+
+from nodesim.objects.taints import NO_EXECUTE
 
 _NODE_OPERATORS: Final = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")
 _LABEL_OPERATORS: Final = _NODE_OPERATORS[:4]
@@ -16,10 +18,12 @@ _WEIGHT_MAX: Final = 100
 
 
 def placement_faults(spec: dict[str, Any], path: str) -> list[str]:
-    """What forbids the affinity and the constraints of a pod's spec; each fault begins with its field."""
+    """What forbids the affinity, constraints or tolerations of a pod's spec; each fault begins with its field."""
     faults: list[str] = []
     for place, item in enumerate(spec.get("topologySpreadConstraints") or ()):
         faults += _constraint_faults(item, f"{path}.topologySpreadConstraints[{place}]")
+    for place, item in enumerate(spec.get("tolerations") or ()):
+        faults += _toleration_faults(item, f"{path}.tolerations[{place}]")
     affinity = spec.get("affinity") or {}
     for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity"):
         if affinity.get(kind):
@@ -44,6 +48,21 @@ def _constraint_faults(item: dict[str, Any], path: str) -> list[str]:
         why = "can only use minDomains if whenUnsatisfiable=DoNotSchedule"
         faults.append(f"{path}.minDomains: Invalid value: {domains}: {why}")
     return faults + _selector_faults(item.get("labelSelector"), f"{path}.labelSelector")
+
+
+def _toleration_faults(item: dict[str, Any], path: str) -> list[str]:
+    faults = []
+    operator, effect = item.get("operator") or "", item.get("effect") or ""
+    if not item.get("key") and operator != "Exists":
+        why = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
+        faults.append(f'{path}.operator: Invalid value: "{operator}": {why}')
+    if item.get("tolerationSeconds") is not None and effect != NO_EXECUTE:
+        why = "effect must be 'NoExecute' when `tolerationSeconds` is set"
+        faults.append(f'{path}.effect: Invalid value: "{effect}": {why}')
+    if operator == "Exists" and item.get("value"):
+        why = "value must be empty when `operator` is 'Exists'"
+        faults.append(f'{path}.operator: Invalid value: "{operator}": {why}')
+    return faults
 
 
 def _affinity_faults(kind: str, affinity: dict[str, Any], path: str) -> list[str]:

@@ -9,12 +9,13 @@ import json
 from functools import partial
 from typing import Final
 
+from nodesim.objects.taints import NO_SCHEDULE, PREFER_NO_SCHEDULE
 from nodesim.scenario.faults import clip, suggestion
 from nodesim.scenario.figures import duration, resources
 from nodesim.scenario.manifest_placement import check_placement
 from nodesim.scenario.names import EFFECTS, is_qualified, label_name, labels, object_name
 from nodesim.scenario.parts import list_part, lists_of_maps, part, section
-from nodesim.scenario.reading import Cursor, Fields, choice, integer, items, open_fields, string_map, text
+from nodesim.scenario.reading import Cursor, Fields, Reader, choice, integer, items, open_fields, string_map, text
 from nodesim.units import parse_duration
 
 SECONDS_MAX: Final = 10 * 366 * 24 * 3600
@@ -141,12 +142,22 @@ def _container(cursor: Cursor, names: dict[str, None], *, init: bool) -> None:
         part(amounts, "limits", resources)
 
 
+def _given(found: Fields, key: str, read: Reader[object]) -> object:
+    """What is written under a key: empty where nothing is, None where it has a fault."""
+    cursor = found.get(key)
+    return "" if cursor is None or cursor.null else read(cursor)
+
+
 def _toleration(found: Fields) -> None:
     key = found.maybe("key", text) if "key" in found else ""
     operator = found.maybe("operator", partial(choice, known=("Exists", "Equal"))) if "operator" in found else ""
-    part(found, "value", text)
-    part(found, "effect", partial(choice, known=("", *EFFECTS)))
-    part(found, "tolerationSeconds", partial(integer, low=-SECONDS_MAX, high=SECONDS_MAX))
+    value = _given(found, "value", text)
+    effect = _given(found, "effect", partial(choice, known=("", *EFFECTS)))
+    seconds = _given(found, "tolerationSeconds", partial(integer, low=-SECONDS_MAX, high=SECONDS_MAX))
+    if isinstance(seconds, int) and effect in ("", NO_SCHEDULE, PREFER_NO_SCHEDULE):
+        found.cursor.fault("tolerationSeconds goes with effect: NoExecute only")
+    if value and operator == "Exists":
+        found.cursor.fault("operator: Exists means any value: leave out value, or say operator: Equal")
     if key and not is_qualified(key):
         found.cursor.fault(f"not a taint's key: {clip(key)}")
     if key == "" and operator in ("", "Equal"):

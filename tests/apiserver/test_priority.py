@@ -223,6 +223,23 @@ RULE: Final = "requiredDuringSchedulingIgnoredDuringExecution"
             {"affinity": {"nodeAffinity": {WISH: [{"weight": 5, "preference": OPERATOR}]}}},
             "spec.affinity.nodeAffinity.preferred.matchExpressions.operator",
         ),
+        (
+            {"tolerations": [{"operator": "Exists"}, {"key": "a"}, {"key": "a", "value": "b", "effect": "NoSchedule"}]},
+            "",
+        ),
+        ({"tolerations": [{"key": "a", "effect": "NoExecute", "tolerationSeconds": 0}]}, ""),
+        (
+            {"tolerations": [{"key": "a"}, {"key": "a", "tolerationSeconds": 5}]},
+            "spec.tolerations[1].effect: Invalid value: \"\": effect must be 'NoExecute' when",
+        ),
+        (
+            {"tolerations": [{"value": "b"}]},
+            'spec.tolerations[0].operator: Invalid value: "": operator must be Exists when',
+        ),
+        (
+            {"tolerations": [{"key": "a", "operator": "Exists", "value": "b"}]},
+            "spec.tolerations[0].operator: Invalid value: \"Exists\": value must be empty when `operator` is 'Exists'",
+        ),
     ],
 )
 def test_what_would_mean_nothing_to_the_scheduler_is_refused(spec: Document, fault: str) -> None:

@@ -200,7 +200,8 @@ def test_every_date_is_read_from_the_clock_of_who_writes_it(tmp_path: Path) -> N
     path = tmp_path / "clocks.yaml"
     pods = (
         "[{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {nodeName: w-0, containers: [{name: c, image: i}],"
-        " tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists, tolerationSeconds: 20}]}},"
+        " tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute,"
+        " tolerationSeconds: 20}]}},"
         " {apiVersion: v1, kind: Pod, metadata: {name: placed}, spec: {nodeSelector: {kubernetes.io/hostname: w-1},"
         " containers: [{name: c, image: i}]}},"
         " {apiVersion: v1, kind: Pod, metadata: {name: nowhere}, spec: {nodeSelector: {no: such},"

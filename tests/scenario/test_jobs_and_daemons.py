@@ -14,55 +14,7 @@ from tests.scenario.test_switches import parting
 
 pytestmark = pytest.mark.slow
 
-CUT_OFF: Final = """\
-apiVersion: nodesim.dev/v1alpha1
-kind: Scenario
-metadata: {name: jobs-and-daemons}
-spec:
-  duration: 8m
-  nodes: [{name: w, count: 3}]
-  manifests:
-    - apiVersion: apps/v1
-      kind: DaemonSet
-      metadata: {name: agent}
-      spec:
-        selector: {matchLabels: {app: agent}}
-        template: {metadata: {labels: {app: agent}}, spec: {containers: [{name: c, image: agent}]}}
-    - apiVersion: batch/v1
-      kind: Job
-      metadata: {name: work}
-      spec:
-        parallelism: 3
-        completions: 3
-        template:
-          metadata: {labels: {app: work}}
-          spec:
-            restartPolicy: Never
-            topologySpreadConstraints:
-              - maxSkew: 1
-                topologyKey: kubernetes.io/hostname
-                whenUnsatisfiable: ScheduleAnyway
-                labelSelector: {matchLabels: {app: work}}
-            tolerations:
-              - {key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 30}
-            containers: [{name: c, image: work}]
-  steps:
-    - {at: 1m, cut: {nodes: [w-1]}}
-    - {at: 6m, heal: {nodes: [w-1]}}
-  expect:
-    - {workload: Job/work, shows: {active: 3, ready: 3}, at: 59s}
-    - {workload: DaemonSet/agent, shows: {desired: 3, ready: 3, misscheduled: 0}, at: 59s}
-    # The NoSchedule taint: the daemon's pod is on a node that should not run it, and stays.
-    - {workload: DaemonSet/agent, shows: {desired: 2, ready: 2, misscheduled: 1}, always: true, from: 2m, until: 6m}
-    - {pods: {labels: {app: agent}}, running: 3, always: true, from: 30s, until: 8m}
-    # The Job's pod is evicted after 30 s and counts as failed; a new one runs elsewhere, so for a while there are four.
-    - {workload: Job/work, shows: {active: 3, ready: 3, failed: 1}, at: 4m}
-    - {pods: {labels: {app: work}}, count: 4, at: 4m}
-    - {pods: {labels: {app: work}}, running: 4, at: 4m}
-    - {pods: {labels: {app: work}}, running: 3, at: 7m}
-    - {workload: DaemonSet/agent, shows: {desired: 3, ready: 3, misscheduled: 0}, at: 7m30s}
-    - {workload: Job/work, shows: {active: 3, failed: 1}, at: 8m}
-"""
+CUT_OFF: Final = (Path(__file__).parent.parent.parent / "scenarios" / "job-under-partition.yaml").read_text()
 
 ENDING: Final = """\
 apiVersion: nodesim.dev/v1alpha1
@@ -104,10 +56,9 @@ def played(folder: Path, text: str, profile: str) -> RunResult:
 
 
 @pytest.mark.parametrize("profile", ["v1.24", "v1.36"])
-@pytest.mark.parametrize("text", [CUT_OFF, ENDING], ids=["cut off", "ending"])
-def test_the_story_is_so(tmp_path: Path, text: str, profile: str) -> None:
+def test_the_story_is_so(tmp_path: Path, profile: str) -> None:
     """Each expectation of it holds, in both profiles."""
-    result = played(tmp_path, text, profile)
+    result = played(tmp_path, ENDING, profile)
     assert [verdict for verdict in result.verdicts if not verdict.ok] == []
 
 

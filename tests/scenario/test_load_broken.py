@@ -235,6 +235,8 @@ FILES: tuple[tuple[str, int, str], ...] = (
     ("pod-container-twice.yaml", 12, "container 'c' stands here twice"),
     ("pod-bad-quantity.yaml", 12, "not a quantity: '5x'"),
     ("pod-toleration-seconds.yaml", 12, "expected a whole number"),
+    ("pod-toleration-effect.yaml", 12, "tolerationSeconds goes with effect: NoExecute only"),
+    ("pod-toleration-value.yaml", 12, "operator: Exists means any value"),
     ("pod-node-name-list.yaml", 12, "expected a node's name such as worker-1, got a list"),
     ("pod-annotation.yaml", 11, "not a duration: 'nevr'"),
     ("replicaset-selector.yaml", 13, "does not match the template's labels"),

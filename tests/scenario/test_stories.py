@@ -128,3 +128,22 @@ def test_a_deaf_node_gets_one_renewal_through_and_a_mute_one_none(profile: str, 
         assert detected is not None
         assert early_us * SECOND <= detected <= late_us * SECOND
     assert renewals_of_the_deaf == {1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_pods_that_come_back_with_their_nodes_are_the_same_pods(profile: str) -> None:
+    """After the reboot no pod is made: each old one has its container started a second time, by its own kubelet."""
+    result = run_scenario(load_scenario(FOLDER / "statefulset-nodes-restart.yaml", profile=profile))
+    before, after = (
+        {
+            (r.actor, r.object, r.fields["uid"], r.fields["attempt"] + missing)
+            for r in result.records
+            if r.kind == "ContainerStarted" and begin_us <= r.t_us < end_us
+        }
+        for begin_us, end_us, missing in ((0, 60 * SECOND, 1), (60 * SECOND, 180 * SECOND, 0))
+    )
+    assert len(before) == 3
+    assert after == before
+    made = [r.object for r in result.records if r.kind == "ObjectCreated" and r.object.startswith("Pod/")]
+    assert made == ["Pod/default/db-0", "Pod/default/db-1", "Pod/default/db-2", "Pod/default/db-0"]
