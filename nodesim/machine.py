@@ -196,7 +196,10 @@ MachineEffect: TypeAlias = Send | SetTimer | CancelTimer | CancelAllTimers | Los
 
 
 class Program(Protocol):
-    """A user of the API: decides on what it sees in its caches and on answers to its calls."""
+    """A user of the API: decides on what it sees in its caches and on answers to its calls.
+
+    It is `Started` once: a process that starts again is a new object, so that nothing outlives its process.
+    """
 
     def handle(self, event: ProgramEvent, now_us: int) -> list[ProgramEffect]:
         """One event in, the orders that follow from it out."""

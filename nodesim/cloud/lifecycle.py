@@ -36,7 +36,7 @@ _PASS: Final = "pass"
 
 
 class CloudNodeLifecycleController:
-    """The program of the actor.  A restart is a new object.
+    """The program of the actor.
 
     One that is there when a run begins is `ahead_us` further in its rhythm than one that starts then.
     """

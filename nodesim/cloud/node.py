@@ -94,7 +94,7 @@ def _addresses_patch(name: str, addresses: list[dict[str, str]]) -> Patch:
 
 
 class CloudNodeController:
-    """The program of the actor `cloud-node-controller`.  A restart is a new object."""
+    """The program of the actor `cloud-node-controller`."""
 
     watches: tuple[WatchSpec, ...] = (WatchSpec("nodes", cloud_node),)
 

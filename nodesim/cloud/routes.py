@@ -52,7 +52,7 @@ def surplus(routes: Iterable[Route], nodes: Iterable[CloudNode], cluster_cidr: s
 
 
 class RouteController:
-    """The program of the actor `route-controller`.  A restart is a new object.
+    """The program of the actor `route-controller`.
 
     One that is there when a run begins is `ahead_us` further in its rhythm than one that starts then.
     """

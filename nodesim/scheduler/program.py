@@ -28,7 +28,6 @@ from nodesim.machine import (
     ProgramEvent,
     Record,
     SetTimer,
-    Started,
     Synced,
     TimerFired,
 )
@@ -90,11 +89,7 @@ class Scheduler:
         self._ties = streams.stream(TIES_STREAM)
         self._offsets = streams.stream(PREEMPTION_STREAM)
         self._attempts = 0
-        self._begin()
-
-    def _begin(self) -> None:
-        """Forget everything, as a process that starts; only the count of attempts and the stream go on."""
-        self._reporter = Reporter(self._clock)
+        self._reporter = Reporter(clock)
         self._cluster = Cluster()
         self._around = Around()
         self._nominations = Nominations()
@@ -139,8 +134,6 @@ class Scheduler:
             self._timer_fired(event, now_us)
         elif type(event) is Synced:
             self._caught_up(event.resource, now_us)
-        elif type(event) is Started:
-            self._begin()
         if self._running:
             while (waiting := self._queue.pop()) is not None:
                 self._decide(waiting, now_us, effects)

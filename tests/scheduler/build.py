@@ -105,7 +105,9 @@ class Bench:
     """A scheduler with its caches and timers; every method returns what the scheduler ordered."""
 
     def __init__(self, profile: Profile = V1_36, seed: int = 1, synced_us: int | None = 0) -> None:
-        self.scheduler = Scheduler(Settings.of(profile), profile, Streams(seed))
+        self._profile = profile
+        self._streams = Streams(seed)
+        self.scheduler = Scheduler(Settings.of(profile), profile, self._streams)
         self.seen: dict[tuple[str, str], Any] = {}
         self.timers: dict[Any, int] = {}
         self.log: list[tuple[int, ProgramEffect]] = []
@@ -123,6 +125,12 @@ class Bench:
             elif isinstance(effect, CancelTimer):
                 self.timers.pop(effect.key, None)
         return effects
+
+    def restart(self) -> None:
+        """A fresh process takes the scheduler's place, with empty caches."""
+        self.scheduler = Scheduler(Settings.of(self._profile), self._profile, self._streams)
+        self.seen.clear()
+        self.timers.clear()
 
     def sync(self, now_us: int) -> list[ProgramEffect]:
         """The process starts and both caches are full."""

@@ -431,9 +431,8 @@ def test_a_process_that_starts_again_knows_nothing_and_learns_it_from_its_caches
     bench = Bench()
     bench.see(0, node_document("n1"))
     (lost,) = bind_calls(bench.see(0, big("p")))
-    bench.handle(Started(), SECOND)
+    bench.restart()
     assert bench.answer(SECOND, lost) == []
-    bench.seen.clear()
     bench.see(SECOND, node_document("n1"), big("p", **on("n1")), pod_document("q", {"cpu": "2"}))
     synced = (*OTHER_CACHES, "nodes", "pods")
     effects = [effect for resource in synced for effect in bench.handle(Synced(resource), SECOND)]

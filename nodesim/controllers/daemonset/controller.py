@@ -10,8 +10,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-import attrs
-
 from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
 from nodesim.clocks import TRUE_CLOCK, Clock
@@ -26,30 +24,11 @@ from nodesim.controllers.workload.pod_changes import pod_changed
 from nodesim.controllers.workload.pods import ManagedPod, managed_pod_view
 from nodesim.controllers.workload.queue import SyncQueue
 from nodesim.controllers.workload.revisions import RevisionView, revision_view
-from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Started, Synced, TimerFired
+from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Synced, TimerFired
 from nodesim.profiles import Profile, Settings
 
 ACTOR: Final = "daemonset-controller"
 _NOWHERE: Final = Verdict(run=False, keep=False)
-
-
-@attrs.define
-class _State:
-    """All that a restart loses."""
-
-    queue: SyncQueue
-    recorder: EventRecorder
-    expectations: Expectations = attrs.field(factory=Expectations)
-    failed: FailedPods = attrs.field(factory=FailedPods)
-    sets: dict[str, DaemonSetView] = attrs.field(factory=dict)
-    nodes: dict[str, DaemonNode] = attrs.field(factory=dict)
-    pods: OwnedCache[ManagedPod] = attrs.field(factory=OwnedCache)
-    revisions: OwnedCache[RevisionView] = attrs.field(factory=OwnedCache)
-
-    @property
-    def observer(self) -> Observer[DaemonSetView]:
-        """Whom a pod concerns."""
-        return Observer("DaemonSet", self.sets, self.expectations)
 
 
 class DaemonSetController:
@@ -64,43 +43,45 @@ class DaemonSetController:
 
     def __init__(self, settings: Settings, profile: Profile, *, clock: Clock = TRUE_CLOCK) -> None:
         self._profile = profile
-        self._state = _State(SyncQueue(self._begin, self.watches), EventRecorder(ACTOR, clock))
+        self._recorder = EventRecorder(ACTOR, clock)
+        self._queue = SyncQueue(self._begin, self.watches)
+        self._expectations = Expectations()
+        self._failed = FailedPods()
+        self._sets: dict[str, DaemonSetView] = {}
+        self._nodes: dict[str, DaemonNode] = {}
+        self._pods: OwnedCache[ManagedPod] = OwnedCache()
+        self._revisions: OwnedCache[RevisionView] = OwnedCache()
+        self._observer = Observer("DaemonSet", self._sets, self._expectations)
+        """Whom a pod concerns."""
 
     def __repr__(self) -> str:
-        return f"<DaemonSetController sets={len(self._state.sets)} running={self._state.queue.running}>"
+        return f"<DaemonSetController sets={len(self._sets)} running={self._queue.running}>"
 
     def handle(self, event: ProgramEvent, now_us: int) -> list[ProgramEffect]:
         """One event in, the orders that follow from it out."""
-        state = self._state
         if isinstance(event, Changed):
             return self._changed(event, now_us)
         if isinstance(event, Answered | TimerFired | Synced):
-            return state.queue.handle(event, state.sets, now_us)
-        if isinstance(event, Started):
-            self._state = _State(
-                SyncQueue(self._begin, self.watches, syncs_made=state.queue.syncs_made),
-                EventRecorder(ACTOR, state.recorder.clock),
-            )
+            return self._queue.handle(event, self._sets, now_us)
         return []
 
     def _changed(self, event: Changed, now_us: int) -> list[ProgramEffect]:
-        state = self._state
         match event.resource:
             case "daemonsets":
                 old, new = event.old, event.new
-                keep(state.sets, event.key, new)
+                keep(self._sets, event.key, new)
                 if old is not None and (new is None or new.uid != old.uid):
                     # A successor of the same name starts clean.
-                    state.expectations.forget(event.key)
-                return state.queue.add([event.key], now_us)
+                    self._expectations.forget(event.key)
+                return self._queue.add([event.key], now_us)
             case "nodes":
-                keep(state.nodes, event.key, event.new)
-                return state.queue.add(self._judged_anew(event.old, event.new), now_us)
+                keep(self._nodes, event.key, event.new)
+                return self._queue.add(self._judged_anew(event.old, event.new), now_us)
             case "controllerrevisions":
-                state.revisions.replace(event.old, event.new)
-                return state.queue.add(self._remembering(event.old, event.new), now_us)
+                self._revisions.replace(event.old, event.new)
+                return self._queue.add(self._remembering(event.old, event.new), now_us)
             case _:
-                return pod_changed(state.queue, state.observer, state.pods, event.old, event.new, now_us)
+                return pod_changed(self._queue, self._observer, self._pods, event.old, event.new, now_us)
 
     def _judged_anew(self, old: DaemonNode | None, new: DaemonNode | None) -> list[str]:
         """The DaemonSets whose verdict on a node is another one now."""
@@ -114,28 +95,27 @@ class DaemonSetController:
             found = verdict(view, new)
             return found if old is not None or found.run else _NOWHERE
 
-        return [key for key, view in sorted(self._state.sets.items()) if before(view) != now(view)]
+        return [key for key, view in sorted(self._sets.items()) if before(view) != now(view)]
 
     def _remembering(self, old: RevisionView | None, new: RevisionView | None) -> list[str]:
         """The DaemonSet of a revision that changed or went; what appears was made by its own sync."""
         if old is None:
             return []
-        owner = self._state.observer.owner_of(old.namespace, (new or old).owner)
+        owner = self._observer.owner_of(old.namespace, (new or old).owner)
         return [owner.key] if owner is not None else []
 
     def _begin(self, key: str, now_us: int) -> DaemonSetSync | None:
-        state = self._state
-        view = state.sets.get(key)
+        view = self._sets.get(key)
         if view is None:
-            state.expectations.forget(key)
+            self._expectations.forget(key)
             return None
         return DaemonSetSync(
             view,
-            partial(state.pods.candidates, view.parent),
-            lambda: [state.nodes[name] for name in sorted(state.nodes)],
-            state.revisions.owned_by(view.uid),
+            partial(self._pods.candidates, view.parent),
+            lambda: [self._nodes[name] for name in sorted(self._nodes)],
+            self._revisions.owned_by(view.uid),
             self._profile,
-            state.expectations,
-            state.failed,
-            state.recorder,
+            self._expectations,
+            self._failed,
+            self._recorder,
         )

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import attrs
-
 from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
 from nodesim.clocks import TRUE_CLOCK, Clock
@@ -27,28 +25,11 @@ from nodesim.controllers.replicaset import ReplicaSetView, replica_set_view
 from nodesim.controllers.workload.caches import OwnedCache, keep
 from nodesim.controllers.workload.observing import Observer
 from nodesim.controllers.workload.queue import Backoff, SyncQueue
-from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Started, Synced, TimerFired
+from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Synced, TimerFired
 from nodesim.profiles import Profile, Settings
 
 ACTOR: Final = "deployment-controller"
 _BACKOFF: Final = Backoff(tries_max=15)
-
-
-@attrs.define
-class _State:
-    """All that a restart loses."""
-
-    queue: SyncQueue
-    recorder: EventRecorder
-    deployments: dict[str, DeploymentView] = attrs.field(factory=dict)
-    known: dict[str, ReplicaSetView] = attrs.field(factory=dict)
-    sets: OwnedCache[ReplicaSetView] = attrs.field(factory=OwnedCache)
-    pods: OwnedCache[PodOfSet] = attrs.field(factory=OwnedCache)
-
-    @property
-    def observer(self) -> Observer[DeploymentView]:
-        """Whom a ReplicaSet concerns."""
-        return Observer("Deployment", self.deployments)
 
 
 class DeploymentController:
@@ -63,68 +44,64 @@ class DeploymentController:
     def __init__(self, settings: Settings, profile: Profile, *, clock: Clock = TRUE_CLOCK) -> None:
         self._says_from = profile.scaling_event_says_from
         self._counts_terminating = profile.terminating_replicas
-        self._state = _State(SyncQueue(self._begin, self.watches, _BACKOFF), EventRecorder(ACTOR, clock))
+        self._recorder = EventRecorder(ACTOR, clock)
+        self._queue = SyncQueue(self._begin, self.watches, _BACKOFF)
+        self._deployments: dict[str, DeploymentView] = {}
+        self._known: dict[str, ReplicaSetView] = {}
+        self._sets: OwnedCache[ReplicaSetView] = OwnedCache()
+        self._pods: OwnedCache[PodOfSet] = OwnedCache()
+        self._observer = Observer("Deployment", self._deployments)
+        """Whom a ReplicaSet concerns."""
 
     def __repr__(self) -> str:
-        state = self._state
-        return f"<DeploymentController deployments={len(state.deployments)} running={state.queue.running}>"
+        return f"<DeploymentController deployments={len(self._deployments)} running={self._queue.running}>"
 
     def handle(self, event: ProgramEvent, now_us: int) -> list[ProgramEffect]:
         """One event in, the orders that follow from it out."""
-        state = self._state
         if isinstance(event, Changed):
-            return self._state.queue.add(self._concerned(event), now_us)
+            return self._queue.add(self._concerned(event), now_us)
         if isinstance(event, Answered | TimerFired | Synced):
-            return state.queue.handle(event, state.deployments, now_us)
-        if isinstance(event, Started):
-            self._state = _State(
-                SyncQueue(self._begin, self.watches, _BACKOFF, syncs_made=state.queue.syncs_made),
-                EventRecorder(ACTOR, state.recorder.clock),
-            )
+            return self._queue.handle(event, self._deployments, now_us)
         return []
 
     def _concerned(self, event: Changed) -> list[str]:
         """Take a change into the caches; whose turn is it?"""
-        state = self._state
         if event.resource == "deployments":
-            keep(state.deployments, event.key, event.new)
+            keep(self._deployments, event.key, event.new)
             return [event.key]
         if event.resource == "replicasets":
-            keep(state.known, event.key, event.new)
-            state.sets.replace(event.old, event.new)
-            return state.observer.seen(event.old, event.new)
-        state.pods.replace(event.old, event.new)
+            keep(self._known, event.key, event.new)
+            self._sets.replace(event.old, event.new)
+            return self._observer.seen(event.old, event.new)
+        self._pods.replace(event.old, event.new)
         return self._last_pod_gone(event.old) if event.new is None and event.old is not None else []
 
     def _last_pod_gone(self, pod: PodOfSet) -> list[str]:
         """Source: `deletePod`."""
-        state = self._state
         owner = pod.owner
         if owner is None or owner.kind != "ReplicaSet":
             return []
-        rs = state.known.get(f"{pod.namespace}/{owner.name}")
+        rs = self._known.get(f"{pod.namespace}/{owner.name}")
         if rs is None or rs.uid != owner.uid:
             return []
-        deployment = state.observer.owner_of(rs.namespace, rs.owner)
+        deployment = self._observer.owner_of(rs.namespace, rs.owner)
         if deployment is None or deployment.strategy != RECREATE or any(self._pods_of(deployment).values()):
             return []
         return [deployment.key]
 
     def _pods_of(self, deployment: DeploymentView) -> dict[str, list[PodOfSet]]:
         """Its pods by the UID of their ReplicaSet.  Source: `getPodMapForDeployment`."""
-        state = self._state
         return {
-            rs.uid: [pod for pod in state.pods.owned_by(rs.uid) if deployment.selector.matches(pod.labels)]
-            for rs in state.sets.candidates(deployment.parent)
+            rs.uid: [pod for pod in self._pods.owned_by(rs.uid) if deployment.selector.matches(pod.labels)]
+            for rs in self._sets.candidates(deployment.parent)
         }
 
     def _begin(self, key: str, now_us: int) -> DeploymentSync | None:
-        state = self._state
-        deployment = state.deployments.get(key)
+        deployment = self._deployments.get(key)
         if deployment is None or not deployment.selector.requirements:
             return None
-        candidates = state.sets.candidates(deployment.parent)
+        candidates = self._sets.candidates(deployment.parent)
         pods = self._pods_of(deployment) if deployment.strategy == RECREATE else {}
         return DeploymentSync(
-            deployment, candidates, pods, state.known, state.recorder, self._says_from, self._counts_terminating
+            deployment, candidates, pods, self._known, self._recorder, self._says_from, self._counts_terminating
         )

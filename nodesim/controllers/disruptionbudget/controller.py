@@ -19,9 +19,10 @@ from nodesim.client.watches import WatchSpec
 from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.controllers.disruptionbudget.budget import disrupted_pods, failed_status, needs, new_status
 from nodesim.controllers.disruptionbudget.views import BudgetView, Scale, budget_view, scale_view
+from nodesim.controllers.workload.caches import keep
 from nodesim.controllers.workload.queue import Backoff, SyncQueue
 from nodesim.controllers.workload.script import Outcome, Script, Sync, ask, why
-from nodesim.machine import Answered, Call, Changed, ProgramEffect, ProgramEvent, Started, Synced, TimerFired
+from nodesim.machine import Answered, Call, Changed, ProgramEffect, ProgramEvent, Synced, TimerFired
 from nodesim.messages import Update
 from nodesim.objects import PodView, encode_document, pod_view
 from nodesim.profiles import Profile, Settings
@@ -36,7 +37,7 @@ _SCALES: Final = ("deployments", "replicasets", "statefulsets")
 
 @attrs.define
 class _Caches:
-    """What it has seen; all that a restart loses."""
+    """What it has seen."""
 
     recorder: EventRecorder
     budgets: dict[str, BudgetView] = attrs.field(factory=dict)
@@ -55,12 +56,8 @@ class DisruptionController:
     )
 
     def __init__(self, settings: Settings, profile: Profile, *, clock: Clock = TRUE_CLOCK) -> None:
-        self._clock = clock
-        self._begin_anew(0)
-
-    def _begin_anew(self, syncs_made: int) -> None:
-        self._caches = _Caches(EventRecorder(COMPONENT, self._clock))
-        self._queue = SyncQueue(self._sync_of, self.watches, BACKOFF, syncs_made=syncs_made)
+        self._caches = _Caches(EventRecorder(COMPONENT, clock))
+        self._queue = SyncQueue(self._sync_of, self.watches, BACKOFF)
 
     def __repr__(self) -> str:
         return f"<DisruptionController budgets={len(self._caches.budgets)} running={self._queue.running}>"
@@ -71,8 +68,6 @@ class DisruptionController:
             return self._changed(event, now_us)
         if isinstance(event, Answered | TimerFired | Synced):
             return self._queue.handle(event, self._caches.budgets, now_us)
-        if isinstance(event, Started):
-            self._begin_anew(self._queue.syncs_made)
         return []
 
     def _sync_of(self, key: str, now_us: int) -> Sync | None:
@@ -83,16 +78,10 @@ class DisruptionController:
         caches = self._caches
         match event.resource:
             case "poddisruptionbudgets":
-                if event.new is None:
-                    caches.budgets.pop(event.key, None)
-                else:
-                    caches.budgets[event.key] = event.new
+                keep(caches.budgets, event.key, event.new)
                 return self._queue.add([event.key], now_us)
             case "pods":
-                if event.new is None:
-                    caches.pods.pop(event.key, None)
-                else:
-                    caches.pods[event.key] = event.new
+                keep(caches.pods, event.key, event.new)
                 states = [pod for pod in (event.old, event.new) if pod is not None]
                 return self._queue.add(
                     [key for key, each in sorted(caches.budgets.items()) if any(map(each.selects, states))], now_us

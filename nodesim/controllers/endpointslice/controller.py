@@ -28,9 +28,10 @@ from nodesim.controllers.endpointslice.views import (
     service_view,
     slice_view,
 )
+from nodesim.controllers.workload.caches import keep
 from nodesim.controllers.workload.queue import Backoff, SyncQueue
 from nodesim.controllers.workload.script import Ask, Outcome, Script, Sync, namespace_terminates, why
-from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Started, Synced, TimerFired
+from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Synced, TimerFired
 from nodesim.messages import Create, Delete, Request, Update
 from nodesim.objects import Document, encode_document
 from nodesim.profiles import Profile, Settings
@@ -50,12 +51,12 @@ def _node_name(document: Document) -> str:
 
 @attrs.define
 class _Caches:
-    """What it has seen; all that a restart loses."""
+    """What it has seen."""
 
     recorder: EventRecorder
     services: dict[str, ServiceView] = attrs.field(factory=dict)
     pods: dict[str, EndpointPod] = attrs.field(factory=dict)
-    nodes: dict[str, None] = attrs.field(factory=dict)
+    nodes: dict[str, str] = attrs.field(factory=dict)
     slices: dict[str, dict[str, SliceView]] = attrs.field(factory=dict)
     """By Service, then by name; what a write answered counts before its watch event comes."""
 
@@ -71,12 +72,8 @@ class EndpointSliceController:
     )
 
     def __init__(self, settings: Settings, profile: Profile, *, clock: Clock = TRUE_CLOCK) -> None:
-        self._clock = clock
-        self._begin_anew(0)
-
-    def _begin_anew(self, syncs_made: int) -> None:
-        self._caches = _Caches(EventRecorder(COMPONENT, self._clock))
-        self._queue = SyncQueue(self._sync_of, self.watches, BACKOFF, syncs_made=syncs_made)
+        self._caches = _Caches(EventRecorder(COMPONENT, clock))
+        self._queue = SyncQueue(self._sync_of, self.watches, BACKOFF)
 
     def __repr__(self) -> str:
         return f"<EndpointSliceController services={len(self._caches.services)} running={self._queue.running}>"
@@ -87,8 +84,6 @@ class EndpointSliceController:
             return self._changed(event, now_us)
         if isinstance(event, Answered | TimerFired | Synced):
             return self._queue.handle(event, self._caches.services, now_us)
-        if isinstance(event, Started):
-            self._begin_anew(self._queue.syncs_made)
         return []
 
     def _sync_of(self, key: str, now_us: int) -> Sync | None:
@@ -105,25 +100,17 @@ class EndpointSliceController:
             return []
         match event.resource:
             case "services":
+                keep(caches.services, key, event.new)
                 if event.new is None:
                     # The garbage collector deletes the slices.
-                    caches.services.pop(key, None)
                     caches.slices.pop(key, None)
-                    return self._queue.add([key], now_us)
-                caches.services[key] = event.new
                 return self._queue.add([key], now_us)
             case "pods":
-                if event.new is None:
-                    caches.pods.pop(key, None)
-                else:
-                    caches.pods[key] = event.new
+                keep(caches.pods, key, event.new)
                 states = [pod for pod in (event.old, event.new) if pod is not None]
                 return self._queue.add(self._concerned(states), now_us)
             case "nodes":
-                if event.new is None:
-                    caches.nodes.pop(key, None)
-                else:
-                    caches.nodes[key] = None
+                keep(caches.nodes, key, event.new)
                 return []
             case _:
                 return self._slice_changed(event.old, event.new, now_us)

@@ -27,10 +27,7 @@ ACTOR: Final = "garbage-collector"
 
 
 class GarbageCollector:
-    """The program of the actor `garbage-collector`; `more` are resources that nothing models.
-
-    A restart is a new object.
-    """
+    """The program of the actor `garbage-collector`; `more` are resources that nothing models."""
 
     def __init__(self, more: Sequence[Resource] = ()) -> None:
         watched = [resource for resource in (*RESOURCES, *more) if resource.collected]

@@ -32,10 +32,7 @@ def _is_terminating(document: Document) -> bool:
 
 
 class NamespaceController:
-    """The program of the actor `namespace-controller`; `more` are resources that nothing models.
-
-    A restart is a new object.
-    """
+    """The program of the actor `namespace-controller`; `more` are resources that nothing models."""
 
     watches: tuple[WatchSpec, ...] = (WatchSpec("namespaces", _is_terminating),)
 

@@ -56,7 +56,7 @@ def cidr_node(document: Document) -> CidrNode:
 
 
 class NodeIpamController:
-    """The program of the actor `node-ipam-controller`.  A restart is a new object."""
+    """The program of the actor `node-ipam-controller`."""
 
     watches: tuple[WatchSpec, ...] = (WatchSpec("nodes", cidr_node),)
 

@@ -44,7 +44,7 @@ ACTOR: Final = "node-controller"
 
 
 class NodeLifecycleController:
-    """The program of the actor `node-controller`.  A restart is a new object.
+    """The program of the actor `node-controller`.
 
     With `skip_quiet` off, every pass looks at every node and the NoExecute pass runs every 100 ms: the same effects at
     the same instants, for more time.  One that is there when a run begins is `ahead_us` further in its passes than one

@@ -28,6 +28,7 @@ from nodesim.controllers.podgc.quarantine import Quarantine
 from nodesim.controllers.podgc.removal import Removal
 from nodesim.controllers.podgc.rules import out_of_service, terminated, unscheduled_terminating
 from nodesim.controllers.podgc.views import CollectedNode, CollectedPod, collected_node, collected_pod
+from nodesim.controllers.workload.caches import keep
 from nodesim.machine import Answered, Call, Changed, ProgramEffect, ProgramEvent, Record, SetTimer, Synced, TimerFired
 from nodesim.messages import Get
 from nodesim.profiles import Profile, Settings
@@ -55,7 +56,7 @@ class _Run:
 
 
 class PodGarbageCollector:
-    """The program of the actor `pod-garbage-collector`.  A restart is a new object.
+    """The program of the actor `pod-garbage-collector`.
 
     One that is there when a run begins is `ahead_us` further in its rhythm than one that starts then.
     """
@@ -79,12 +80,10 @@ class PodGarbageCollector:
     def handle(self, event: ProgramEvent, now_us: int) -> list[ProgramEffect]:
         """One event in, the orders that follow from it out."""
         if isinstance(event, Changed):
-            cache: dict[str, CollectedPod] | dict[str, CollectedNode]
-            cache = self._pods if event.resource == "pods" else self._nodes
-            if event.new is None:
-                cache.pop(event.key, None)
+            if event.resource == "pods":
+                keep(self._pods, event.key, event.new)
             else:
-                cache[event.key] = event.new
+                keep(self._nodes, event.key, event.new)
             return []
         if isinstance(event, Answered):
             return self._answered(event, now_us)

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import attrs
-
 from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
 from nodesim.clocks import TRUE_CLOCK, Clock
@@ -25,26 +23,10 @@ from nodesim.controllers.workload.observing import Observer
 from nodesim.controllers.workload.pod_changes import pod_changed
 from nodesim.controllers.workload.pods import ManagedPod, managed_pod_view
 from nodesim.controllers.workload.queue import SyncQueue
-from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Started, Synced, TimerFired
+from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Synced, TimerFired
 from nodesim.profiles import Profile, Settings
 
 ACTOR: Final = "replicaset-controller"
-
-
-@attrs.define
-class _State:
-    """All that a restart loses."""
-
-    queue: SyncQueue
-    recorder: EventRecorder
-    expectations: Expectations = attrs.field(factory=Expectations)
-    sets: dict[str, ReplicaSetView] = attrs.field(factory=dict)
-    pods: OwnedCache[ManagedPod] = attrs.field(factory=OwnedCache)
-
-    @property
-    def observer(self) -> Observer[ReplicaSetView]:
-        """Whom a pod concerns."""
-        return Observer("ReplicaSet", self.sets, self.expectations)
 
 
 class ReplicaSetController:
@@ -57,59 +39,57 @@ class ReplicaSetController:
 
     def __init__(self, settings: Settings, profile: Profile, *, clock: Clock = TRUE_CLOCK) -> None:
         self._counts_terminating = profile.terminating_replicas
-        self._state = _State(SyncQueue(self._begin, self.watches), EventRecorder(ACTOR, clock))
+        self._recorder = EventRecorder(ACTOR, clock)
+        self._queue = SyncQueue(self._begin, self.watches)
+        self._expectations = Expectations()
+        self._sets: dict[str, ReplicaSetView] = {}
+        self._pods: OwnedCache[ManagedPod] = OwnedCache()
+        self._observer = Observer("ReplicaSet", self._sets, self._expectations)
+        """Whom a pod concerns."""
 
     def __repr__(self) -> str:
-        return f"<ReplicaSetController sets={len(self._state.sets)} running={self._state.queue.running}>"
+        return f"<ReplicaSetController sets={len(self._sets)} running={self._queue.running}>"
 
     def handle(self, event: ProgramEvent, now_us: int) -> list[ProgramEffect]:
         """One event in, the orders that follow from it out."""
-        state = self._state
         if isinstance(event, Changed):
             if event.resource == "pods":
-                return pod_changed(state.queue, state.observer, state.pods, event.old, event.new, now_us)
+                return pod_changed(self._queue, self._observer, self._pods, event.old, event.new, now_us)
             return self._set_changed(event.key, event.old, event.new, now_us) if event.resource == "replicasets" else []
         if isinstance(event, Answered | TimerFired | Synced):
-            return state.queue.handle(event, state.sets, now_us)
-        if isinstance(event, Started):
-            self._state = _State(
-                SyncQueue(self._begin, self.watches, syncs_made=state.queue.syncs_made),
-                EventRecorder(ACTOR, state.recorder.clock),
-            )
+            return self._queue.handle(event, self._sets, now_us)
         return []
 
     def _set_changed(
         self, key: str, old: ReplicaSetView | None, new: ReplicaSetView | None, now_us: int
     ) -> list[ProgramEffect]:
         """Source: `addRS`, `updateRS`, `deleteRS`: every change is worth a sync."""
-        state = self._state
-        keep(state.sets, key, new)
+        keep(self._sets, key, new)
         if old is not None and (new is None or new.uid != old.uid):
             # A successor of the same name starts clean.
-            state.expectations.forget(key)
-        return self._state.queue.add([key], now_us)
+            self._expectations.forget(key)
+        return self._queue.add([key], now_us)
 
     def _begin(self, key: str, now_us: int) -> ReplicaSetSync | None:
-        state = self._state
-        rs = state.sets.get(key)
+        rs = self._sets.get(key)
         if rs is None:
-            state.expectations.forget(key)
+            self._expectations.forget(key)
             return None
-        candidates = state.pods.candidates(rs.parent)
-        scales = state.expectations.satisfied(rs.key, now_us)
+        candidates = self._pods.candidates(rs.parent)
+        scales = self._expectations.satisfied(rs.key, now_us)
         related_on = self._related_on(rs) if scales and len(candidates) > rs.replicas else {}
         return ReplicaSetSync(
-            rs, candidates, scales, related_on, state.expectations, state.recorder, self._counts_terminating
+            rs, candidates, scales, related_on, self._expectations, self._recorder, self._counts_terminating
         )
 
     def _related_on(self, rs: ReplicaSetView) -> dict[str, int]:
         """Active pods by node that any ReplicaSet of the same owner selects.  Source: `getIndirectlyRelatedPods`."""
-        state, owner = self._state, rs.owner
+        owner = rs.owner
         if owner is None:
             return {}
-        sets = [other for other in state.sets.values() if other.owner is not None and other.owner.uid == owner.uid]
+        sets = [other for other in self._sets.values() if other.owner is not None and other.owner.uid == owner.uid]
         counts: dict[str, int] = {}
-        for item in state.pods.everything():
+        for item in self._pods.everything():
             if item.pod.active and any(
                 other.namespace == item.namespace and other.selects(item.labels) for other in sets
             ):

@@ -18,8 +18,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import attrs
-
 from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
 from nodesim.clocks import TRUE_CLOCK, Clock
@@ -27,6 +25,7 @@ from nodesim.controllers.tainteviction.eviction import Eviction
 from nodesim.controllers.tainteviction.timed_workers import Added, TimedWorkerQueue
 from nodesim.controllers.tainteviction.tolerations import FOR_EVER, judge
 from nodesim.controllers.tainteviction.views import TaintedNode, tainted_node
+from nodesim.controllers.workload.caches import keep
 from nodesim.machine import (
     Answered,
     CancelTimer,
@@ -35,7 +34,6 @@ from nodesim.machine import (
     ProgramEvent,
     Record,
     SetTimer,
-    Started,
     Synced,
     TimerFired,
     TimerKey,
@@ -46,25 +44,6 @@ from nodesim.profiles import Profile, Settings
 from nodesim.units import SECOND
 
 ACTOR: Final = "taint-eviction-controller"
-
-
-@attrs.define
-class _State:
-    """All that a restart loses."""
-
-    recorder: EventRecorder
-    queue: TimedWorkerQueue
-    synced: dict[str, bool] = attrs.field(factory=lambda: {"nodes": False, "pods": False})
-    nodes: dict[str, TaintedNode] = attrs.field(factory=dict)
-    pods: dict[str, PodView] = attrs.field(factory=dict)
-    keys_on: dict[str, dict[str, None]] = attrs.field(factory=dict)
-    tainted: dict[str, tuple[Taint, ...]] = attrs.field(factory=dict)
-    evictions: dict[int, Eviction] = attrs.field(factory=dict)
-    evictions_made: int = 0
-
-    @property
-    def acting(self) -> bool:
-        return self.synced["nodes"] and self.synced["pods"]
 
 
 class TaintEvictionController:
@@ -81,17 +60,22 @@ class TaintEvictionController:
     def __init__(self, settings: Settings, profile: Profile, *, clock: Clock = TRUE_CLOCK) -> None:
         self._profile = profile
         self._clock = clock
-        self._state = self._fresh()
-
-    def _fresh(self) -> _State:
-        return _State(
-            EventRecorder(self._profile.eviction_component, self._clock),
-            TimedWorkerQueue(frees_key=self._profile.eviction_frees_key),
-        )
+        self._recorder = EventRecorder(profile.eviction_component, clock)
+        self._queue = TimedWorkerQueue(frees_key=profile.eviction_frees_key)
+        self._synced = {"nodes": False, "pods": False}
+        self._nodes: dict[str, TaintedNode] = {}
+        self._pods: dict[str, PodView] = {}
+        self._keys_on: dict[str, dict[str, None]] = {}
+        self._tainted: dict[str, tuple[Taint, ...]] = {}
+        self._evictions: dict[int, Eviction] = {}
+        self._evictions_made = 0
 
     def __repr__(self) -> str:
-        state = self._state
-        return f"<TaintEvictionController tainted={sorted(state.tainted)} running={len(state.evictions)}>"
+        return f"<TaintEvictionController tainted={sorted(self._tainted)} running={len(self._evictions)}>"
+
+    @property
+    def _acting(self) -> bool:
+        return self._synced["nodes"] and self._synced["pods"]
 
     def handle(self, event: ProgramEvent, now_us: int) -> list[ProgramEffect]:
         """One event in, the orders that follow from it out."""
@@ -105,90 +89,75 @@ class TaintEvictionController:
             return self._timer_fired(event.key, now_us)
         if isinstance(event, Synced):
             return self._first_list(event.resource, now_us)
-        if isinstance(event, Started):
-            # Numbers go on, so that no answer to the last process is taken for one to this.
-            made = self._state.evictions_made
-            self._state = self._fresh()
-            self._state.evictions_made = made
         return []
 
     # --- what is seen --------------------------------------------------------------------------------------------
 
     def _first_list(self, resource: str, now_us: int) -> list[ProgramEffect]:
         """Handle all nodes once both caches are filled; every pod that matters is on one of them."""
-        state = self._state
-        if state.synced.get(resource, True):
+        if self._synced.get(resource, True):
             return []
-        state.synced[resource] = True
-        if not state.acting:
+        self._synced[resource] = True
+        if not self._acting:
             return []
-        return [effect for name in sorted(state.nodes) for effect in self._handle_node(name, now_us)]
+        return [effect for name in sorted(self._nodes) for effect in self._handle_node(name, now_us)]
 
     def _pod_changed(self, key: str, old: PodView | None, new: PodView | None, now_us: int) -> list[ProgramEffect]:
         """Source: `PodUpdated`; only tolerations and node matter."""
-        state = self._state
-        if new is None:
-            state.pods.pop(key, None)
-        else:
-            state.pods[key] = new
+        keep(self._pods, key, new)
         was_on = old.node if old is not None else ""
         is_on = new.node if new is not None else ""
         if was_on != is_on or new is None or old is None:
             if was_on:
-                state.keys_on.get(was_on, {}).pop(key, None)
+                self._keys_on.get(was_on, {}).pop(key, None)
             if is_on:
-                state.keys_on.setdefault(is_on, {})[key] = None
+                self._keys_on.setdefault(is_on, {})[key] = None
         elif old.tolerations == new.tolerations:
             return []
-        if not state.acting:
+        if not self._acting:
             return []
         if new is None:
-            return [SetTimer(("pod", key, was_on), now_us)] if state.queue.taken(key) else []
+            return [SetTimer(("pod", key, was_on), now_us)] if self._queue.taken(key) else []
         # A node that is tainted later in this instant finds the pod in the cache, so the others need no timer.
-        return [SetTimer(("pod", key, is_on), now_us)] if is_on in state.tainted else []
+        return [SetTimer(("pod", key, is_on), now_us)] if is_on in self._tainted else []
 
     def _node_changed(
         self, name: str, old: TaintedNode | None, new: TaintedNode | None, now_us: int
     ) -> list[ProgramEffect]:
         """Source: `NodeUpdated`; a change of NoExecute taints counts, also of their order and timeAdded."""
-        state = self._state
-        if new is None:
-            state.nodes.pop(name, None)
-        else:
-            state.nodes[name] = new
-        if not state.acting or (old is not None and new is not None and _no_execute(old) == _no_execute(new)):
+        keep(self._nodes, name, new)
+        if not self._acting or (old is not None and new is not None and _no_execute(old) == _no_execute(new)):
             return []
         return self._handle_node(name, now_us)
 
     def _handle_node(self, name: str, now_us: int) -> list[ProgramEffect]:
         """Source: `handleNodeUpdate`.  Pods go in name order, where Kubernetes has none."""
-        state = self._state
-        node = state.nodes.get(name)
+        node = self._nodes.get(name)
         if node is None:
             # The timers of its pods go on: the pods' own deletion cancels them.
-            state.tainted.pop(name, None)
+            self._tainted.pop(name, None)
             return []
         taints = _no_execute(node)
         effects: list[ProgramEffect] = []
         if taints:
-            state.tainted[name] = taints
+            self._tainted[name] = taints
         else:
-            state.tainted.pop(name, None)
-        for key in sorted(state.keys_on.get(name, ())):
+            self._tainted.pop(name, None)
+        for key in sorted(self._keys_on.get(name, ())):
             if taints:
-                effects += self._judge_pod(state.pods[key], taints, now_us)
+                effects += self._judge_pod(self._pods[key], taints, now_us)
             else:
                 effects += self._cancel(key, "taints removed", now_us)
         return effects
 
     def _handle_pod(self, key: str, node: str, now_us: int) -> list[ProgramEffect]:
         """Source: `handlePodUpdate`; `node` is the one the pod was on when the update was queued."""
-        pod = self._state.pods.get(key)
+        pod = self._pods.get(key)
         if pod is None:
             return self._cancel(key, "pod deleted", now_us)
-        if pod.node != node or node not in self._state.tainted:
+        if pod.node != node or node not in self._tainted:
             return []
-        return self._judge_pod(pod, self._state.tainted[node], now_us)
+        return self._judge_pod(pod, self._tainted[node], now_us)
 
     # --- what is decided -----------------------------------------------------------------------------------------
 
@@ -199,7 +168,7 @@ class TaintEvictionController:
             return [*self._cancel(pod.key, "not tolerated", now_us), *self._add(pod, judgement.taint, 0, False, now_us)]
         if judgement.seconds == FOR_EVER:
             return self._cancel(pod.key, "tolerated for ever", now_us)
-        worker = self._state.queue.find(pod.key)
+        worker = self._queue.find(pod.key)
         if worker is None:
             return self._add(pod, judgement.taint, judgement.seconds, True, now_us)
         # Kubernetes compares (its creation + the new time) with (now + the new time): an older timer always stays, be
@@ -213,7 +182,7 @@ class TaintEvictionController:
         self, pod: PodView, taint: Taint | None, seconds: int, tolerated: bool, now_us: int
     ) -> list[ProgramEffect]:
         at_us = now_us + seconds * SECOND
-        match self._state.queue.add(pod.key, pod.node, now_us, at_us):
+        match self._queue.add(pod.key, pod.node, now_us, at_us):
             case Added.RUN:
                 why = "toleration expired" if tolerated else "not tolerated"
                 return self._evict(pod.key, pod.node, why, now_us)
@@ -225,7 +194,7 @@ class TaintEvictionController:
 
     def _cancel(self, key: str, why: str, now_us: int) -> list[ProgramEffect]:
         """Source: `cancelWorkWithEvent`; a deletion that already runs goes on, although the event says otherwise."""
-        if not self._state.queue.cancel(key):
+        if not self._queue.cancel(key):
             return []
         return [
             Record("EvictionCancelled", f"Pod/{key}", {"why": why}),
@@ -235,11 +204,10 @@ class TaintEvictionController:
 
     def _evict(self, key: str, node: str, why: str, now_us: int) -> list[ProgramEffect]:
         """Source: `deletePodHandler`; the event comes before the first request, even if the deletion then fails."""
-        state = self._state
-        state.evictions_made += 1
+        self._evictions_made += 1
         namespace, name = key.split("/")
-        eviction = Eviction(state.evictions_made, namespace, name, self._profile.disruption_target, self._clock)
-        state.evictions[eviction.number] = eviction
+        eviction = Eviction(self._evictions_made, namespace, name, self._profile.disruption_target, self._clock)
+        self._evictions[eviction.number] = eviction
         return [
             Record("EvictionStarted", f"Pod/{key}", {"node": node, "why": why}),
             self._event(key, f"Marking for deletion Pod {key}", now_us),
@@ -249,8 +217,7 @@ class TaintEvictionController:
     def _event(self, key: str, message: str, now_us: int) -> ProgramEffect:
         """Source: `emitPodDeletionEvent`, `emitCancelPodDeletionEvent`: the object is named without its UID."""
         namespace, name = key.split("/")
-        recorder = self._state.recorder
-        return recorder.event(now_us, "Pod", namespace, name, "", "Normal", "TaintManagerEviction", message)
+        return self._recorder.event(now_us, "Pod", namespace, name, "", "Normal", "TaintManagerEviction", message)
 
     # --- what comes back -----------------------------------------------------------------------------------------
 
@@ -259,10 +226,10 @@ class TaintEvictionController:
             case ("pod", str(key), str(node)):
                 return self._handle_pod(key, node, now_us)
             case ("evict", str(key)):
-                worker = self._state.queue.fire(key)
+                worker = self._queue.fire(key)
                 return self._evict(key, worker.node, "toleration expired", now_us) if worker is not None else []
-            case ("retry", int(number)) if number in self._state.evictions:
-                eviction = self._state.evictions[number]
+            case ("retry", int(number)) if number in self._evictions:
+                eviction = self._evictions[number]
                 effects = eviction.try_once()
                 self._end(eviction)
                 return effects
@@ -271,8 +238,8 @@ class TaintEvictionController:
 
     def _answered(self, answer: Answered, now_us: int) -> list[ProgramEffect]:
         match answer.tag:
-            case ("evict", int(number), str(step)) if number in self._state.evictions:
-                eviction = self._state.evictions[number]
+            case ("evict", int(number), str(step)) if number in self._evictions:
+                eviction = self._evictions[number]
                 effects = eviction.answered(step, answer, now_us)
                 self._end(eviction)
                 return effects
@@ -282,8 +249,8 @@ class TaintEvictionController:
     def _end(self, eviction: Eviction) -> None:
         """Drop an eviction that is over and tell the queue."""
         if eviction.outcome is not None:
-            del self._state.evictions[eviction.number]
-            self._state.queue.finish(eviction.key, ok=eviction.outcome)
+            del self._evictions[eviction.number]
+            self._queue.finish(eviction.key, ok=eviction.outcome)
 
 
 def _no_execute(node: TaintedNode) -> tuple[Taint, ...]:

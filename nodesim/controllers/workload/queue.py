@@ -54,8 +54,7 @@ class SyncQueue:
     """The objects of one controller, by key.  `begin` makes the sync of one, or None where the object is gone.
 
     Nothing is synced before the first list of each of the `watches` is known.  Calls carry the tag
-    `("sync", number, place)`, timers the keys `("sync", object's key)` and `("sync again", ...)`.  `syncs_made` of the
-    last process goes on in the next one, so that no answer to it is taken for one to this.
+    `("sync", number, place)`, timers the keys `("sync", object's key)` and `("sync again", ...)`.
     """
 
     def __init__(
@@ -63,13 +62,11 @@ class SyncQueue:
         begin: Callable[[str, int], Sync | None],
         watches: Iterable[WatchSpec] = (),
         backoff: Backoff | None = None,
-        *,
-        syncs_made: int = 0,
     ) -> None:
         self._begin = begin
         self._unknown = dict.fromkeys(watch.resource for watch in watches)
         self._backoff = backoff or Backoff()
-        self.syncs_made = syncs_made
+        self.syncs_made = 0
         self._running: dict[str, _Running] = {}
         self._keys: dict[int, str] = {}
         self._again: dict[str, None] = {}

@@ -9,7 +9,6 @@ import pytest
 
 from nodesim.controllers.deployment import DeploymentController
 from nodesim.controllers.replicaset import ReplicaSetController
-from nodesim.machine import Started
 from nodesim.messages import NAMESPACE_TERMINATING, Create, Delete, Failure, Get, Update
 from nodesim.objects import Document, decode_document
 from nodesim.profiles import V1_24, V1_36, Profile, Settings
@@ -381,10 +380,11 @@ def test_a_deployment_that_is_being_deleted_writes_its_status_only() -> None:
 def test_a_restarted_controller_finds_everything_as_it_was() -> None:
     """It lists anew and writes nothing."""
     cluster = running(2)
-    controller = cluster.machines["deployment-controller"]
-    controller.program.handle(Started(), cluster.now_us)
-    assert "deployments=0" in repr(controller.program)
+    program = DeploymentController(Settings.of(V1_36), V1_36)
+    cluster.restart("deployment-controller", program)
+    assert repr(program) == "<DeploymentController deployments=0 running=[]>"
     cluster.run(1)
+    assert repr(program) == "<DeploymentController deployments=1 running=[]>"
     assert cluster.made(Update, "deployments") == []
 
 

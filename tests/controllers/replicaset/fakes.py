@@ -56,6 +56,7 @@ class Cluster:
     """
 
     def __init__(self, profile: Profile = RECORDED) -> None:
+        self._profile = profile
         self.controller = ReplicaSetController(Settings(), profile)
         self.now_us = 0
         self.store: dict[tuple[str, str], Document] = {}
@@ -98,6 +99,20 @@ class Cluster:
         """Somebody else removes an object."""
         del self.store[resource, f"default/{name}"]
         self._tell(resource, f"default/{name}")
+
+    def restart(self) -> None:
+        """A fresh process takes the controller's place.
+
+        What the old one asked for is carried out; nothing of what was on its way to it is heard.
+        """
+        asked = [event for _, _, event, _ in self._queue if isinstance(event, Call)]
+        self._queue.clear()
+        self._armed.clear()
+        self.seen.clear()
+        for call in asked:
+            self._serve(call)
+        self.controller = ReplicaSetController(Settings(), self._profile)
+        self._feed(Started())
 
     def hear(self) -> None:
         """The watch goes on where it was held."""

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from nodesim.controllers.statefulset import StatefulSetController
-from nodesim.machine import Started
 from nodesim.messages import Create, Delete, Failure, Patch, Update
 from nodesim.objects import Document, decode_document
 from nodesim.profiles import V1_24, V1_36, Profile, Settings, switched
@@ -425,8 +424,9 @@ def test_a_set_that_is_being_deleted_writes_its_status_only() -> None:
 def test_a_restarted_controller_makes_no_second_pod() -> None:
     """Its cache shows what is there before it does anything."""
     cluster = running(2)
-    program = cluster.machines["statefulset-controller"].program
-    program.handle(Started(), cluster.now_us)
-    assert "sets=0" in repr(program)
+    program = StatefulSetController(Settings.of(V1_36), V1_36)
+    cluster.restart("statefulset-controller", program)
+    assert repr(program) == "<StatefulSetController sets=0 running=[]>"
     cluster.run(1)
+    assert repr(program) == "<StatefulSetController sets=1 running=[]>"
     assert cluster.made(Create, "pods") == []

@@ -57,6 +57,7 @@ class Cluster:
     """
 
     def __init__(self, profile: Profile = V1_36) -> None:
+        self._profile = profile
         self.controller = TaintEvictionController(Settings.of(profile), profile)
         self.now_us = 0
         self.documents: dict[tuple[str, str], Document] = {}
@@ -74,6 +75,13 @@ class Cluster:
         """Both first lists are there."""
         self.feed(Synced("pods"))
         self.feed(Synced("nodes"))
+
+    def restart(self) -> None:
+        """A fresh process takes the controller's place; nothing that was on its way to the old one is heard."""
+        self._queue.clear()
+        self._armed.clear()
+        self.controller = TaintEvictionController(Settings.of(self._profile), self._profile)
+        self.feed(Started())
 
     def put_pod(self, document: Document) -> None:
         """The pod is as in the document."""

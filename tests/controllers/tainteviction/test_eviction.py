@@ -9,7 +9,7 @@ import pytest
 from nodesim.controllers.tainteviction import TimedWorkerQueue
 from nodesim.controllers.tainteviction.eviction import condition_change
 from nodesim.controllers.tainteviction.timed_workers import Added
-from nodesim.machine import Answered, Changed, Record, SetTimer, Started, Synced, TimerFired, Told
+from nodesim.machine import Answered, Changed, Record, SetTimer, Synced, TimerFired, Told
 from nodesim.messages import Delete, Get, Patch
 from nodesim.objects import decode_document, node_view, pod_view
 from nodesim.profiles import V1_24, V1_36, Profile
@@ -389,7 +389,7 @@ def test_a_restart_starts_all_timers_again() -> None:
     cluster = cluster_with(tolerates("A", 30))
     cluster.put_node(node("n", A))
     cluster.run_until(20)
-    cluster.feed(Started())
+    cluster.restart()
     cluster.feed(Changed("pods", "default/p", None, pod_view(pod("p", "n", [tolerates("A", 30)]))))
     cluster.feed(Changed("nodes", "n", None, node_view(node("n", A))))
     cluster.sync()
