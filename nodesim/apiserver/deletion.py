@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nodesim.objects import Document, whole_second
+from nodesim.objects import Document, is_terminal, whole_second
 from nodesim.units import SECOND
 from nodesim.values import value
 
@@ -125,7 +125,7 @@ def is_finished(old: Document, new: Document) -> bool:
 def _grace_of(pod: Document, asked_seconds: int | None) -> int:
     """The grace of a first delete: nobody needs time who does not run."""
     spec = pod.get("spec") or {}
-    if not spec.get("nodeName") or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+    if not spec.get("nodeName") or is_terminal((pod.get("status") or {}).get("phase")):
         return 0
     grace = spec.get("terminationGracePeriodSeconds") if asked_seconds is None else asked_seconds
     if grace is None:

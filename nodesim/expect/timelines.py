@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from nodesim.expect.counts import Figures, ready_figures, running_figures
 from nodesim.expect.invariants import INVARIANTS, Violation
-from nodesim.objects import Selector
+from nodesim.objects import Selector, is_terminal
 from nodesim.objects.selectors import Requirement
 from nodesim.spec import Comparison, Subject
 from nodesim.trace.belief import State, condition_status
@@ -77,7 +77,7 @@ def printed_phases(state: State | None) -> tuple[str, ...]:
     if state is None:
         return ("Gone",)
     phase, reason = str(state.get("phase") or ""), str(state.get("reason") or "")
-    finished = phase in ("Succeeded", "Failed")
+    finished = is_terminal(phase)
     if state.get("deletion_us") is not None:
         if reason == "NodeLost":
             return ("Unknown",)

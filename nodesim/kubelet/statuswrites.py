@@ -22,7 +22,7 @@ import attrs
 from nodesim.kubelet.podstatus import status_differs
 from nodesim.machine import Answered, Call, SetTimer
 from nodesim.messages import Delete, Patch
-from nodesim.objects import Document, encode_document
+from nodesim.objects import Document, encode_document, is_terminal
 from nodesim.units import SECOND
 
 PERIOD_US: Final = 10 * SECOND
@@ -204,7 +204,7 @@ class PodStatusWriter:
         if entry.deleted or not entry.finished or entry.api["metadata"].get("deletionTimestamp") is None:
             return False
         phase = entry.status.get("phase") if entry.version == entry.written else None
-        return phase in ("Succeeded", "Failed") or (not self._terminal_before_delete and phase is not None)
+        return is_terminal(phase) or (not self._terminal_before_delete and phase is not None)
 
     def _disagrees(self, entry: Entry) -> bool:
         """The API shows another status than the one that was written (`needsReconcile`)."""

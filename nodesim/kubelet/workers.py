@@ -31,7 +31,7 @@ from nodesim.kubelet.runtime import EXITED, Container, Runtime, Sandbox
 from nodesim.kubelet.status import StatusKeeper
 from nodesim.kubelet.statuswrites import PodStatusWriter
 from nodesim.machine import Call, CancelTimer, Record, SetTimer
-from nodesim.objects import Document, PodView, node_view, pod_view
+from nodesim.objects import Document, PodView, is_terminal, node_view, pod_view
 from nodesim.profiles import Profile
 from nodesim.streams import Stream
 from nodesim.units import MINUTE, SECOND, format_duration
@@ -268,7 +268,7 @@ class PodWorkers:
                 if policy == "Always" or (policy == "OnFailure" and container.last.exit_code != 0):
                     effects += self._restart(worker, spec, container, now_us)
         status = self._status(worker, now_us, stopped=False)
-        ended = status["phase"] in ("Succeeded", "Failed")
+        ended = is_terminal(status["phase"])
         effects += self.statuses.set_status(worker.uid, status, now_us, finished=ended)
         if ended:
             worker.work = TERMINATED

@@ -12,6 +12,7 @@ from nodesim.objects.documents import (
 )
 from nodesim.objects.heartbeats import is_heartbeat, is_only_heartbeat, with_heartbeats
 from nodesim.objects.lease import LEASE_NAMESPACE, LeaseView, lease_view
+from nodesim.objects.named import Namespaced
 from nodesim.objects.node import (
     Condition,
     NodeView,
@@ -21,7 +22,7 @@ from nodesim.objects.node import (
     zone_key,
     zone_name,
 )
-from nodesim.objects.pod import Owner, PodView, controller_of, pod_requests, pod_view
+from nodesim.objects.pod import Owner, PodView, controller_of, is_terminal, pod_requests, pod_view
 from nodesim.objects.selectors import Requirement, Selector, parse_selector, selector_of
 from nodesim.objects.taints import Taint, Toleration, first_untolerated, parse_taint, parse_toleration, taint_document
 
@@ -30,6 +31,7 @@ __all__ = [
     "Condition",
     "Document",
     "LeaseView",
+    "Namespaced",
     "NodeView",
     "Owner",
     "PodView",
@@ -47,6 +49,7 @@ __all__ = [
     "first_untolerated",
     "is_heartbeat",
     "is_only_heartbeat",
+    "is_terminal",
     "lease_view",
     "node_view",
     "object_ref",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from nodesim.objects.documents import Document
+from nodesim.objects.named import Namespaced
 from nodesim.objects.taints import Toleration, parse_toleration
 from nodesim.units import quantity_milli, quantity_units
 from nodesim.values import value
@@ -24,7 +25,7 @@ class Owner:
 
 
 @value
-class PodView:
+class PodView(Namespaced):
     """A Pod as controllers and the scheduler read it.  Times in us."""
 
     namespace: str
@@ -53,19 +54,19 @@ class PodView:
     restart_count: int
 
     @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
-
-    @property
     def terminal(self) -> bool:
         """Succeeded or Failed."""
-        return self.phase in ("Succeeded", "Failed")
+        return is_terminal(self.phase)
 
     @property
     def active(self) -> bool:
         """What workload controllers count: not Succeeded, not Failed, nobody asked for its deletion."""
         return not self.terminal and self.deletion_us is None
+
+
+def is_terminal(phase: str | None) -> bool:
+    """Does a pod in this phase run no more?  Source: pkg/api/v1/pod/util.go `IsPodPhaseTerminal`."""
+    return phase in ("Succeeded", "Failed")
 
 
 def controller_of(metadata: dict[str, Any]) -> Owner | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeAlias
 
-from nodesim.objects import Condition, Document, Owner, Toleration, parse_condition, pod_requests, pod_view
+from nodesim.objects import Condition, Document, Namespaced, Owner, Toleration, parse_condition, pod_requests, pod_view
 from nodesim.scheduler.affinity import NodeSelectorTerm, parse_preferred_node_affinity, parse_required_node_affinity
 from nodesim.scheduler.terms import PodAffinity, SpreadConstraint, pod_affinity_of, spread_constraints_of
 from nodesim.values import value
@@ -53,7 +53,7 @@ class Wants:
 
 
 @value
-class PodToPlace:
+class PodToPlace(Namespaced):
     """A Pod as the scheduler reads it; two views are equal where nothing changed that it looks at."""
 
     namespace: str
@@ -82,11 +82,6 @@ class PodToPlace:
     """status.startTime."""
     disruption: Condition | None
     """The condition DisruptionTarget."""
-
-    @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
 
 
 def pod_to_place(document: Document) -> PodToPlace:

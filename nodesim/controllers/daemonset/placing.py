@@ -53,7 +53,7 @@ def by_node(pods: Sequence[ManagedPod], *, finished_too: bool) -> dict[str, list
     """The pods by the node where they are, or are to be; `finished_too`: also those that have ended and are to go."""
     found: dict[str, list[ManagedPod]] = {}
     for pod in pods:
-        ended = pod.pod.phase in ("Succeeded", "Failed") and pod.deletion_us is not None
+        ended = pod.pod.terminal and pod.deletion_us is not None
         if pod.target and (finished_too or not ended):
             found.setdefault(pod.target, []).append(pod)
     return {node: found[node] for node in sorted(found)}

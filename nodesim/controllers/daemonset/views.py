@@ -5,10 +5,10 @@ Source: api/apps/v1/types.go (DaemonSet), pkg/controller/daemon/util/daemonset_u
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from nodesim.controllers.workload.ownership import Parent
 from nodesim.controllers.workload.pods import ManagedPod
+from nodesim.controllers.workload.views import ReadyingView
 from nodesim.objects import Document, Selector, Taint, Toleration, parse_taint, parse_toleration, selector_of, shared
 from nodesim.objects.taints import (
     DISK_PRESSURE,
@@ -42,8 +42,10 @@ _TOLERATED_ON_THE_HOST: Final = ((NETWORK_UNAVAILABLE, NO_SCHEDULE),)
 
 
 @value
-class DaemonSetView:
+class DaemonSetView(ReadyingView):
     """A DaemonSet as its controller reads it; `document` is the whole of it, for the PUT of its status."""
+
+    KIND: ClassVar = ("apps/v1", "DaemonSet", "daemonsets")
 
     namespace: str
     name: str
@@ -70,20 +72,6 @@ class DaemonSetView:
     annotations: dict[str, str]
     status: Document
     document: Document
-
-    @property
-    def parent(self) -> Parent:
-        """Itself as an owner."""
-        return Parent("apps/v1", "DaemonSet", "daemonsets", self.namespace, self.name, self.uid)
-
-    @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
-
-    def selects(self, labels: dict[str, str]) -> bool:
-        """Do the labels match?  A selector without requirements selects nothing (`GetPodDaemonSets`)."""
-        return bool(self.selector.requirements) and self.selector.matches(labels)
 
     def max_unavailable(self, nodes: int) -> int:
         """On how many of so many nodes it may be unavailable during an update."""

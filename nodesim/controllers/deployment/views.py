@@ -7,10 +7,10 @@ Source: api/apps/v1/types.go (Deployment), pkg/controller/deployment/util/deploy
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
-from nodesim.controllers.workload.ownership import Parent
-from nodesim.objects import Document, Owner, Selector, controller_of, selector_of
+from nodesim.controllers.workload.views import WorkloadView
+from nodesim.objects import Document, Namespaced, Owner, Selector, controller_of, is_terminal, selector_of
 from nodesim.units import scaled_value
 from nodesim.values import value
 
@@ -21,8 +21,10 @@ _NO_LIMIT: Final = 2**31 - 1
 
 
 @value
-class DeploymentView:
+class DeploymentView(WorkloadView):
     """A Deployment as its controller reads it; `document` is the whole of it, for the PUT of its status."""
+
+    KIND: ClassVar = ("apps/v1", "Deployment", "deployments")
 
     namespace: str
     name: str
@@ -46,20 +48,6 @@ class DeploymentView:
     """progressDeadlineSeconds; None: progress is not judged."""
     status: Document
     document: Document
-
-    @property
-    def parent(self) -> Parent:
-        """Itself as an owner."""
-        return Parent("apps/v1", "Deployment", "deployments", self.namespace, self.name, self.uid)
-
-    @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
-
-    def selects(self, labels: dict[str, str]) -> bool:
-        """Do the labels match?  A selector without requirements selects nothing (`GetDeploymentsForReplicaSet`)."""
-        return bool(self.selector.requirements) and self.selector.matches(labels)
 
     @property
     def rolling(self) -> bool:
@@ -122,7 +110,7 @@ def _limit(number: int | None) -> int | None:
 
 
 @value
-class PodOfSet:
+class PodOfSet(Namespaced):
     """Of a pod: whose it is, and whether it may still run."""
 
     namespace: str
@@ -134,14 +122,9 @@ class PodOfSet:
     phase: str
 
     @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
-
-    @property
     def terminal(self) -> bool:
         """Succeeded or Failed."""
-        return self.phase in ("Succeeded", "Failed")
+        return is_terminal(self.phase)
 
 
 def pod_of_set_view(document: Document) -> PodOfSet:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from nodesim.objects import Document, PodView, Selector, controller_of, selector_of
+from nodesim.objects import Document, Namespaced, PodView, Selector, controller_of, selector_of
 from nodesim.values import value
 
 _PERCENT: Final = re.compile(r"[0-9]{1,6}%")
 
 
 @value
-class BudgetView:
+class BudgetView(Namespaced):
     """A PodDisruptionBudget; `document` is the whole of it, for the PUT of its status."""
 
     namespace: str
@@ -29,11 +29,6 @@ class BudgetView:
     max_unavailable: int | str | None
     disrupted: dict[str, int]
     document: Document
-
-    @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
 
     def selects(self, pod: PodView) -> bool:
         """Is the pod one of its own?"""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from nodesim.objects import Document, pod_view
+from nodesim.objects import Document, Namespaced, pod_view
 from nodesim.values import value
 
 SERVICE_NAME: Final = "kubernetes.io/service-name"
@@ -17,7 +17,7 @@ _PUBLISH: Final = "service.alpha.kubernetes.io/tolerate-unready-endpoints"
 
 
 @value
-class ServiceView:
+class ServiceView(Namespaced):
     """A Service with a selector, or without one (`selector` None: nobody makes slices for it)."""
 
     namespace: str
@@ -26,11 +26,6 @@ class ServiceView:
     selector: dict[str, str] | None
     ports: list[dict[str, Any]]
     publish_not_ready: bool
-
-    @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
 
     def selects(self, pod: EndpointPod) -> bool:
         """Is the pod one of its own?"""

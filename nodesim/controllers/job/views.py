@@ -6,10 +6,10 @@ Source: api/batch/v1/types.go; pkg/controller/job/backoff_utils.go `getFinishedT
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from nodesim.controllers.workload.ownership import Parent
 from nodesim.controllers.workload.pods import ManagedPod, managed_pod_view
+from nodesim.controllers.workload.views import WorkloadView
 from nodesim.objects import Document, Selector, selector_of
 from nodesim.units import SECOND
 from nodesim.values import value
@@ -21,8 +21,10 @@ NO_INDEX: Final = -1
 
 
 @value
-class JobView:
+class JobView(WorkloadView):
     """A Job as its controller reads it; `document` is the whole of it, for the PUT of its status."""
+
+    KIND: ClassVar = ("batch/v1", "Job", "jobs")
 
     namespace: str
     name: str
@@ -47,23 +49,9 @@ class JobView:
     document: Document
 
     @property
-    def parent(self) -> Parent:
-        """Itself as an owner."""
-        return Parent("batch/v1", "Job", "jobs", self.namespace, self.name, self.uid)
-
-    @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
-
-    @property
     def finished(self) -> bool:
         """It is Complete or Failed."""
         return any(has_condition(self.status, type_) for type_ in ("Complete", "Failed"))
-
-    def selects(self, labels: dict[str, str]) -> bool:
-        """Do the labels match?  A selector without requirements selects nothing (`GetPodJobs`)."""
-        return bool(self.selector.requirements) and self.selector.matches(labels)
 
     def has_index(self, index: int) -> bool:
         """Is it an index of this Job?"""

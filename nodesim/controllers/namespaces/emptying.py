@@ -20,7 +20,7 @@ from nodesim.clocks import Clock
 from nodesim.controllers.workload.script import Answers, Ask, Order, Outcome, Script, ask, why
 from nodesim.machine import Answered, Record
 from nodesim.messages import Delete, Get, List, Update
-from nodesim.objects import Document, encode_document
+from nodesim.objects import Document, encode_document, is_terminal
 from nodesim.units import SECOND
 
 PODS: Final = "pods"
@@ -94,7 +94,7 @@ class Emptying:
             (
                 (pod.get("spec") or {}).get("terminationGracePeriodSeconds") or 0
                 for pod in pods
-                if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+                if not is_terminal((pod.get("status") or {}).get("phase"))
             ),
             default=0,
         )

@@ -41,7 +41,7 @@ class Removal:
 
     def _first(self, wall_us: int) -> list[ProgramEffect]:
         pod = self.pod
-        if not self.marks_failed or pod.ended:
+        if not self.marks_failed or pod.terminal:
             return [self._delete()]
         status: Document = {"phase": "Failed"}
         if self.why == "node gone":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from nodesim.objects import Document
+from nodesim.objects import Document, Namespaced, is_terminal
 from nodesim.objects.taints import OUT_OF_SERVICE
 from nodesim.values import value
 
 
 @value
-class CollectedPod:
+class CollectedPod(Namespaced):
     """A pod, as far as its removal is concerned."""
 
     namespace: str
@@ -25,14 +25,9 @@ class CollectedPod:
     conditions: tuple[dict[str, Any], ...]
 
     @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
-
-    @property
-    def ended(self) -> bool:
+    def terminal(self) -> bool:
         """Succeeded or Failed."""
-        return self.phase in ("Succeeded", "Failed")
+        return is_terminal(self.phase)
 
 
 @value

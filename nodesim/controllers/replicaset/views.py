@@ -5,14 +5,18 @@ Source: api/apps/v1/types.go (ReplicaSet).
 
 from __future__ import annotations
 
-from nodesim.controllers.workload.ownership import Parent
+from typing import ClassVar
+
+from nodesim.controllers.workload.views import ReadyingView
 from nodesim.objects import Document, Owner, Selector, controller_of, selector_of
 from nodesim.values import value
 
 
 @value
-class ReplicaSetView:
+class ReplicaSetView(ReadyingView):
     """A ReplicaSet as its controller reads it; `document` is the whole of it, for the PUT of its status."""
+
+    KIND: ClassVar = ("apps/v1", "ReplicaSet", "replicasets")
 
     namespace: str
     name: str
@@ -28,11 +32,6 @@ class ReplicaSetView:
     template: Document
     status: Document
     document: Document
-
-    @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
 
     @property
     def created_us(self) -> int:
@@ -53,15 +52,6 @@ class ReplicaSetView:
     def available_replicas(self) -> int:
         """How many of its pods are available, as its controller saw them last."""
         return self.status.get("availableReplicas") or 0
-
-    @property
-    def parent(self) -> Parent:
-        """Itself as an owner."""
-        return Parent("apps/v1", "ReplicaSet", "replicasets", self.namespace, self.name, self.uid)
-
-    def selects(self, labels: dict[str, str]) -> bool:
-        """Do the labels match?  A selector without requirements selects nothing (`GetPodReplicaSets`)."""
-        return bool(self.selector.requirements) and self.selector.matches(labels)
 
 
 def replica_set_view(document: Document) -> ReplicaSetView:

@@ -6,10 +6,10 @@ Source: api/apps/v1/types.go (StatefulSet), pkg/controller/statefulset/stateful_
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from nodesim.controllers.workload.ownership import Parent
 from nodesim.controllers.workload.pods import ManagedPod
+from nodesim.controllers.workload.views import ReadyingView
 from nodesim.objects import Document, Selector, selector_of
 from nodesim.units import scaled_value
 from nodesim.values import value
@@ -21,8 +21,10 @@ _IDENTITY: Final = re.compile(r"(.*)-([0-9]{1,9})", re.DOTALL)
 
 
 @value
-class StatefulSetView:
+class StatefulSetView(ReadyingView):
     """A StatefulSet as its controller reads it; `document` is the whole of it, for the PUT of its status."""
+
+    KIND: ClassVar = ("apps/v1", "StatefulSet", "statefulsets")
 
     namespace: str
     name: str
@@ -49,23 +51,9 @@ class StatefulSetView:
     document: Document
 
     @property
-    def parent(self) -> Parent:
-        """Itself as an owner."""
-        return Parent("apps/v1", "StatefulSet", "statefulsets", self.namespace, self.name, self.uid)
-
-    @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
-
-    @property
     def max_unavailable(self) -> int:
         """How many of its pods may be unavailable during an update, at least one."""
         return max(1, scaled_value(self.unavailable, self.replicas, round_up=False))
-
-    def selects(self, labels: dict[str, str]) -> bool:
-        """Do the labels match?  A selector without requirements selects nothing (`GetPodStatefulSets`)."""
-        return bool(self.selector.requirements) and self.selector.matches(labels)
 
     def owns_name(self, pod: str) -> bool:
         """Is a pod of this name one of its identities?  Source: `isMemberOf`."""

@@ -15,7 +15,7 @@ import attrs
 from nodesim.clocks import TRUE_CLOCK, Clock
 from nodesim.machine import Answered, Call, ProgramEffect, SetTimer
 from nodesim.messages import Delete, Get, Patch
-from nodesim.objects import Document, disruption_target, encode_document
+from nodesim.objects import Document, Namespaced, disruption_target, encode_document
 from nodesim.units import MILLISECOND
 
 TRIES: Final = 5
@@ -26,7 +26,7 @@ _MESSAGE: Final = "Taint manager: deleting due to NoExecute taint"
 
 
 @attrs.define
-class Eviction:
+class Eviction(Namespaced):
     """One running eviction; its calls carry the tag `("evict", number, step)`, its pause the timer `("retry", number)`.
 
     `outcome` is None while it runs, then whether the API took the DELETE.
@@ -39,11 +39,6 @@ class Eviction:
     clock: Clock = TRUE_CLOCK
     failures: int = 0
     outcome: bool | None = None
-
-    @property
-    def key(self) -> str:
-        """`namespace/name` of the pod."""
-        return f"{self.namespace}/{self.name}"
 
     def try_once(self) -> list[ProgramEffect]:
         """Begin a try, or give up when there is none left."""

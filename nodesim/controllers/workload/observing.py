@@ -9,28 +9,14 @@ Source: pkg/controller/replicaset/replica_set.go `addPod`, `updatePod`, `deleteP
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from nodesim.controllers.workload.caches import Owned
 from nodesim.controllers.workload.expectations import Expectations
-from nodesim.controllers.workload.ownership import Parent
+from nodesim.controllers.workload.views import WorkloadView
 from nodesim.objects import Owner
 
-
-class Workload(Protocol):
-    """What is asked of a workload."""
-
-    @property
-    def parent(self) -> Parent:
-        """Itself as an owner."""
-        ...
-
-    def selects(self, labels: dict[str, str]) -> bool:
-        """Does its selector match?"""
-        ...
-
-
-Of = TypeVar("Of", bound=Workload)
+Of = TypeVar("Of", bound=WorkloadView)
 
 
 class Observer(Generic[Of]):

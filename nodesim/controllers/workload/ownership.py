@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from nodesim.objects import Document, Owner
+from nodesim.objects import Document, Namespaced, Owner
 from nodesim.values import value
 
 
 @value
-class Parent:
+class Parent(Namespaced):
     """An object that controls others; `resource` is its plural."""
 
     api_version: str
@@ -22,11 +22,6 @@ class Parent:
     namespace: str
     name: str
     uid: str
-
-    @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
 
     @property
     def ref(self) -> str:

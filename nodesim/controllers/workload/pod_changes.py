@@ -7,26 +7,17 @@ Source: pkg/controller/replicaset/replica_set.go `updatePod`, and its copies for
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from nodesim.controllers.workload.caches import OwnedCache
-from nodesim.controllers.workload.observing import Observer, Workload
+from nodesim.controllers.workload.observing import Observer
 from nodesim.controllers.workload.pods import ManagedPod
 from nodesim.controllers.workload.queue import SyncQueue
+from nodesim.controllers.workload.views import ReadyingView
 from nodesim.machine import ProgramEffect
 from nodesim.units import SECOND
 
-
-class Readying(Workload, Protocol):
-    """A workload whose pods count once they have been ready for a while."""
-
-    @property
-    def min_ready_seconds(self) -> int:
-        """For how long."""
-        ...
-
-
-Of = TypeVar("Of", bound=Readying)
+Of = TypeVar("Of", bound=ReadyingView)
 
 
 def pod_changed(

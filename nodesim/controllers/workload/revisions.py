@@ -18,14 +18,14 @@ from nodesim.controllers.workload.ownership import Parent
 from nodesim.controllers.workload.script import Answers, Order, ask, why
 from nodesim.machine import Answered
 from nodesim.messages import Create, Get, Update
-from nodesim.objects import Document, Owner, controller_of, encode_document
+from nodesim.objects import Document, Namespaced, Owner, controller_of, encode_document
 from nodesim.values import value
 
 _COLLISIONS_MAX: Final = 20
 
 
 @value
-class RevisionView:
+class RevisionView(Namespaced):
     """A ControllerRevision: a template under a number."""
 
     namespace: str
@@ -38,11 +38,6 @@ class RevisionView:
     created_us: int
     template: Document
     document: Document
-
-    @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
 
 
 def revision_view(document: Document) -> RevisionView:
