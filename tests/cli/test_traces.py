@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,36 @@ def test_a_trace_without_its_end_is_compared_and_said_to_be_one(tmp_path: Path) 
     assert code == ExitCode.FAILED
     assert "+ (the trace has ended)" in said
     assert f"note: {short} ends before its run did" in said
+
+
+def test_what_came_late_is_in_its_place(tmp_path: Path) -> None:
+    """A file that a killed hub left is told and compared as if its lines stood in order."""
+    whole = trace(tmp_path / "whole", story())
+    head, *lines = whole.read_text().splitlines(keepends=True)[:-1]
+    short, killed = tmp_path / "short", tmp_path / "killed"
+    short.write_text("".join([head, *lines]))
+    killed.write_text("".join([head, *lines[:3], *lines[6:], *lines[3:6]]))
+    assert call("explain", killed, "pod/a") == call("explain", short, "pod/a")
+    code, said = call("diff", short, killed)
+    assert (code, said.splitlines()[0]) == (ExitCode.HELD, f"the traces are the same: {len(lines)} records")
+    closed = tmp_path / "closed"
+    closed.write_text("".join([head, *lines[:3], *lines[6:], *lines[3:6], whole.read_text().splitlines()[-1]]))
+    assert call("diff", whole, closed)[0] == ExitCode.BAD_INPUT
+    # After the end of the run, too, an agent may bring something, and the hub be killed.
+    closed.write_text("".join([head, *lines[:3], *whole.read_text().splitlines(keepends=True)[7:], *lines[3:6]]))
+    code, said = call("diff", whole, closed)
+    assert (code, said) == (ExitCode.HELD, f"the traces are the same: {len(lines) + 1} records\n")
+
+
+def test_a_pipe_is_read_as_a_file_is(tmp_path: Path) -> None:
+    """It cannot be looked at twice."""
+    whole = trace(tmp_path / "whole", story())
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(whole.read_bytes()))
+    writer.start()
+    assert call("diff", pipe, whole) == (ExitCode.HELD, "the traces are the same: 16 records\n")
+    writer.join()
 
 
 FOREIGN = {

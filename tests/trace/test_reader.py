@@ -7,6 +7,8 @@ import pytest
 
 from nodesim.errors import ExitCode, NodesimError
 from nodesim.trace import TraceError, digest, read_trace, trace_lines
+from nodesim.trace.reader import TraceReading
+from nodesim.trace.records import order
 from tests.trace.script import Script
 
 HEADER = {"nodesim": "0.1.0", "profile": "v1.36", "scenario": "s", "seed": 7, "settings": {"a": 1}}
@@ -91,11 +93,44 @@ def test_half_a_line_in_the_middle_is_broken() -> None:
         read_trace([_head(), '{"t":', json.dumps(GOOD)], "x")
 
 
+def _line(**changes: object) -> str:
+    return json.dumps({**GOOD, **changes}) + "\n"
+
+
+END = _line(t=9, actor="z", kind="RunEnded")
+
+
 def test_records_out_of_order_are_refused() -> None:
-    """The order (t, actor, n) is part of the form; a repeated record is out of order too."""
-    for second in ({**GOOD, "t": 0}, GOOD):
+    """The order (t, actor, n) is part of the form of a run's trace; a repeated record is out of order in any."""
+    for second, rest in ((_line(t=0), [END]), (_line(), []), (_line(), [END])):
         with pytest.raises(TraceError, match="trace:3: out of order: a#1 at"):
-            read_trace([_head(), json.dumps(GOOD) + "\n", json.dumps(second) + "\n"])
+            read_trace([_head(), _line(), second, *rest])
+    with pytest.raises(TraceError, match="trace:3: out of order: a#1 at"):
+        list(TraceReading([_head(), _line(), _line(t=0)], closed=True))
+
+
+@pytest.mark.parametrize("ending", [[], ['{"t":'], [END, _line(t=1, n=2)]], ids=["killed", "torn", "late at the end"])
+def test_lines_that_came_late_are_put_in_their_places_where_nobody_closed_the_file(ending: list[str]) -> None:
+    """What an agent brings that was away stands where it came when the hub is killed; each line of it is read."""
+    late = [_line(t=2, actor="a", n=1), _line(t=4, actor="a", n=2), _line(t=3, actor="b", n=7)]
+    lines = [
+        _line(actor="h"),
+        _line(t=3, actor="h", n=2),
+        _line(t=5, actor="h", n=3),
+        *late,
+        _line(t=6, actor="h", n=4),
+    ]
+    trace = read_trace([_head(), *lines, *ending])
+    assert trace.records == sorted(trace.records, key=order)
+    assert len(trace.records) == len(lines) + sum(line.endswith("\n") for line in ending)
+    assert trace.complete is (len(ending) == 2)
+    assert read_trace(trace_lines(HEADER, trace.records)).records == trace.records
+
+
+def test_a_record_that_came_twice_is_refused_wherever_it_stands() -> None:
+    """Late lines are others, never the same once more."""
+    with pytest.raises(TraceError, match="trace: a#1 at 1 stands here twice"):
+        read_trace([_head(), _line(), _line(t=2, n=2), _line()])
 
 
 @pytest.mark.parametrize(

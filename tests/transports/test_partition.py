@@ -11,8 +11,9 @@ from typing import Final, TypeVar
 import attrs
 import pytest
 
+from nodesim.scenario import hub_live
 from nodesim.trace.reader import read_trace
-from nodesim.trace.records import TraceRecord, order
+from nodesim.trace.records import TraceRecord
 from tests.transports import netns
 from tests.transports.processes import Started, start
 from transports.zeromq.keys import KeyFolder
@@ -60,13 +61,9 @@ class Hosts:
     trace: Path
 
     def records(self) -> list[TraceRecord]:
-        """The trace as far as it is written: what an agent brought late is not in its place yet."""
+        """The trace as far as it is written, as one would read it if the hub was killed now."""
         text = self.trace.read_text() if self.trace.exists() else ""
-        entries = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()[1:]]
-        found = [
-            TraceRecord(e["t"], e["actor"], e["n"], e["kind"], e["object"], e["fields"], e["cause"]) for e in entries
-        ]
-        return sorted(found, key=order)
+        return read_trace(text.splitlines(keepends=True)).records if "\n" in text else []
 
     def wait_for(self, kind: str, about: str, after_us: int = -1) -> TraceRecord:
         """The first record of a kind about an object after an instant, as soon as it is in the trace."""
@@ -98,8 +95,9 @@ class Hosts:
 
 
 @pytest.fixture(name="hosts")
-def _hosts(tmp_path: Path) -> Iterator[Hosts]:
-    """With both pods running."""
+def _hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hosts]:
+    """With both pods running, and a trace that does not wait for an agent that is away."""
+    monkeypatch.setattr(hub_live, "HELD_BACK_S", 0.1)
     if netns.missing():
         pytest.skip(netns.missing())
     path, trace, keys = tmp_path / "story.yaml", tmp_path / "trace.jsonl", KeyFolder(tmp_path / "keys")
@@ -160,6 +158,7 @@ def test_a_pulled_cable_and_a_deaf_host(hosts: Hosts) -> None:
 
     No heartbeat from before the heal makes the node Ready, nobody else is disturbed, and it can happen again: a host
     whose packets pass in one direction only is cut off in both, since both ends ask each other for signs of life.
+    What the kubelet did meanwhile stands late in the file, and is read in its place.
     """
     hosts.switch.cut("a0")
     hosts.hub.said("a0 is gone at")
@@ -175,8 +174,12 @@ def test_a_pulled_cable_and_a_deaf_host(hosts: Hosts) -> None:
     hosts.switch.undeafen()
     again = hosts.wait_for("AgentReturned", "Agent/a0", back.t_us)
     hosts.wait_for_belief("w-0", "True", again.t_us)
+    so_far = hosts.records()
+    as_they_came = [json.loads(line)["t"] for line in hosts.trace.read_text().splitlines()[1 : len(so_far) + 1]]
     records = hosts.end()
 
+    assert as_they_came != sorted(as_they_came)
+    assert so_far == records[: len(so_far)]
     left, deaf = of(records, "hub", "AgentLeft")
     (evicted,) = of(records, "taint-eviction-controller", "EvictionStarted")
     (seen,) = of(records, "node/w-0", "PodDeletionSeen")
