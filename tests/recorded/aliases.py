@@ -38,6 +38,11 @@ def named_back(facts: list[Fact], recording: str) -> list[Fact]:
     ]
 
 
+def in_replay(text: str, recording: str) -> str:
+    """What a replay calls what the recording calls so."""
+    return _swap(text, recording) if recording in SWAPPED else text
+
+
 def _walk(item: Any, recording: str) -> Any:
     if isinstance(item, str):
         return _swap(item, recording)

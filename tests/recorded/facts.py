@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -15,6 +17,8 @@ _UNSAID: Final = frozenset(
 )
 _UNRECORDED: Final = frozenset({"c.Initialized", "c.PodReadyToStartContainers"})
 _NOT_OURS: Final = frozenset({"KubeAPIReadyz"})
+_LEFT_OUT: Final = r"skipping Pod \S+ for Service \S+: Node \S+ Not Found"
+"""One error of those that FailedToUpdateEndpointSlices joins, in the order of a Go map."""
 
 
 @attrs.frozen(order=True)
@@ -48,7 +52,7 @@ def _facts(entries: list[tuple[float, Entry]], names: Names) -> list[Fact]:
     taints: dict[str, list[str]] = {}
     endpoints: dict[str, dict[str, str]] = {}
     last: dict[tuple[str, str], str] = {}
-    events: dict[str, Entry] = {}
+    events = Events()
     everyone, names = names, dict(names)
     lasting = {
         name: shared.partition("#")[0] if shared.startswith(f"{name}#") else shared for name, shared in names.items()
@@ -62,7 +66,7 @@ def _facts(entries: list[tuple[float, Entry]], names: Names) -> list[Fact]:
         if kind == "lease" and entry["ev"] != "D":
             continue
         if kind == "event":
-            found += _event(t, entry, events, lasting)
+            found += events.facts(t, entry, lasting)
             continue
         about = _about(kind, entry["n"], names)
         if entry["ev"] == "A":
@@ -112,13 +116,40 @@ def _value(kind: str, key: str, item: Any, names: Names) -> str:
     return str(item)
 
 
-def _event(t: float, entry: Entry, events: dict[str, Entry], names: Names) -> list[Fact]:
-    if entry["ev"] == "A":
-        events[entry["n"]] = entry["c"]
-    known = events.get(entry["n"])
-    if known is None or known["reason"] in _NOT_OURS or entry["ev"] == "D":
-        return []
-    about = f"event/{translate(known['obj'], names)}"
-    message = translate(known["msg"] or "", names)
-    repeat = "" if entry["ev"] == "A" else f" x{entry['c'].get('count')}"
-    return [Fact(t, about, f"{known['reason']}: {message}", f"{known['type']} {known['src']}{repeat}")]
+class Events:
+    """The events of one side, and how often each was repeated.
+
+    A text that joins errors in the order of a Go map is compared with its errors sorted.  What the recorder took for
+    several texts is one then, and is counted as one.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Entry] = {}
+        self._counts: dict[str, int] = {}
+        self._totals: Counter[tuple[str, str]] = Counter()
+
+    def facts(self, t: float, entry: Entry, names: Names) -> list[Fact]:
+        """What a new event, or one more of the same, says."""
+        name, changed = entry["n"], entry.get("c") or {}
+        if entry["ev"] == "A":
+            self._known[name] = changed
+        known = self._known.get(name)
+        if known is None or known["reason"] in _NOT_OURS or entry["ev"] == "D":
+            return []
+        about, message = f"event/{translate(known['obj'], names)}", translate(known["msg"] or "", names)
+        count = changed.get("count")
+        if known["reason"] == "FailedToUpdateEndpointSlices":
+            message = in_order(message)
+            self._totals[about, message] += count - self._counts.get(name, 0)
+            self._counts[name], count = count, self._totals[about, message]
+        repeat = "" if count == 1 or (entry["ev"] == "A" and count is None) else f" x{count}"
+        return [Fact(t, about, f"{known['reason']}: {message}", f"{known['type']} {known['src']}{repeat}")]
+
+
+def in_order(message: str) -> str:
+    """A text with the errors that it joins sorted; nothing of it is lost."""
+    return re.sub(
+        rf"\[({_LEFT_OUT})(, {_LEFT_OUT})+\]",
+        lambda joined: f"[{', '.join(sorted(re.findall(_LEFT_OUT, joined[0])))}]",
+        message,
+    )

@@ -209,7 +209,7 @@ class RecordedKubelet:
 
     def _heed(self, uid: str, now_us: int, out: list[ProgramEffect]) -> None:
         """Begin what a pod asks for; what was cut short by a partition is begun anew."""
-        if self._stopped or self._heedless:
+        if self._stopped or self._heedless or not self._uid:
             return
         pod = self._pods[uid]
         phase = (pod.get("status") or {}).get("phase")
@@ -280,6 +280,8 @@ class RecordedKubelet:
             case "register":
                 assert answer.ok and answer.document is not None, answer
                 self._uid = answer.document["metadata"]["uid"]
+                for uid in sorted(self._pods):
+                    self._heed(uid, now_us, out)
             case "lease-get" if answer.code == 404:
                 packed = encode_document(self._fresh_lease(now_us))
                 out.append(Call("lease-post", Create("leases", LEASE_NAMESPACE, packed)))

@@ -23,9 +23,11 @@ from nodesim.trace.records import TraceRecord
 from nodesim.units import MILLISECOND
 from nodesim.world import VirtualClock, World, driving
 from tests.recorded import observer, outside
+from tests.recorded.held_up import held_up, lags
 from tests.recorded.inputs import Entry, Recording
 from tests.recorded.kubelets import RecordedKubelet
 from tests.recorded.names import Names
+from tests.recorded.orders import force_orders
 from tests.recorded.placements import Placements
 
 V1_34: Final = attrs.evolve(
@@ -41,6 +43,10 @@ V1_33: Final = attrs.evolve(V1_34, name="v1.33", no_execute_on_observed_conditio
 CLUSTER_CIDR: Final = "10.244.0.0/16"
 SYNC_US: Final = 10 * MILLISECOND
 """Start of the node controller to its first pass."""
+CACHES_US: Final = 100 * MILLISECOND
+"""A controller looks every so often whether its caches are filled (client-go tools/cache `WaitForCacheSync`)."""
+LIST_HOPS: Final = 4
+"""Messages until a component here has its first lists: a connection, and a list."""
 
 
 @attrs.frozen
@@ -77,6 +83,9 @@ def play(recording: Recording, recorded_names: Names, monkeypatch: pytest.Monkey
     world = World(Topology(Link(recording.hop_us), Link(recording.hop_us)), streams)
     server = ApiServer(settings, profile)
     watcher = observer.Observer()
+    force_orders(
+        recording, recorded_names, lambda: recording.axis.seconds(world.now_us), lambda: watcher.facts, monkeypatch
+    )
     person = outside.Outside(recording, recorded_names)
     _move_in(world, SERVER, server, 0)
     for name, program in {observer.ACTOR: watcher, outside.ACTOR: person}.items():
@@ -112,11 +121,13 @@ def _move_in_control_plane(
     making = Making(settings=settings, profile=profile, streams=streams, skip_quiet=True, start_within_us=0)
 
     def fresh(name: str) -> MakeClient:
-        return lambda connection, process: client_of(name, COMPONENTS[name](making), settings, streams, connection)
+        return lambda connection, process: client_of(
+            name, held_up(name, COMPONENTS[name](making), recording), settings, streams, connection
+        )
 
     scheduler, *_ = (start for start in recording.inputs["controller_starts"] if "scheduler_started" in start)
     managers = [start for start in recording.inputs["controller_starts"] if "controller_manager_started" in start]
-    steps: list[tuple[int, str, ProcessStep]] = []
+    steps: list[tuple[int, str, ProcessStep]] = [*lags(recording)]
     for name in (each for each in COMPONENTS if runs(each, settings, None)):
         lives = [scheduler] if name == "scheduler" else managers
         _move_in(world, name, Process(name, fresh(name)), _started_us(recording, name, lives[0], settings))
@@ -137,7 +148,9 @@ def _started_us(recording: Recording, name: str, start: Entry, settings: Setting
     if name == "node-controller":
         pass_us = recording.axis.us(start["first_monitor_pass_with_nodes"])
         return pass_us - SYNC_US - (0 if again else settings.node_monitor_period_us)
-    keys = {"taint-eviction-controller": "taint_eviction_started", "pod-garbage-collector": "pod_gc_started"}
+    if name == "pod-garbage-collector":
+        return recording.axis.us(start["pod_gc_started"]) + CACHES_US - LIST_HOPS * recording.hop_us
+    keys = {"taint-eviction-controller": "taint_eviction_started"}
     return recording.axis.us(start[keys.get(name, "controller_manager_started")])
 
 

@@ -1,16 +1,18 @@
 """When is a Service's list of endpoints made anew?
 
-A change of a Service, or of a pod as far as endpoints tell of it, syncs the Services concerned at once; a change of a
-slice by another hand, after a second.  A sync that left pods out (their Node object is missing) writes what it can,
-then an event, and is tried again after 1 s, 2 s, 4 s, ..., 15 times; then the next change has to come.  A node that
-appears wakes nobody: the retries find it.
+A change of a Service, or of a pod's address, readiness, labels or deletion, syncs the Services concerned at once; a
+change of a slice by another hand, after a second, and so does a write of its own of which the watch tells before the
+answer comes.  A sync that left pods out (their Node object is missing) writes what it can, then an event, and is tried
+again after 1 s, 2 s, 4 s, ..., 15 times; then the next change has to come.  So is, without an event, one that finds
+its cache of slices behind its own writes.  A node that appears wakes nobody: the retries find it.
 
-Source: pkg/controller/endpointslice/endpointslice_controller.go (`syncService`, `handleErr`, `onPodUpdate`,
-`onEndpointSliceUpdate`), pkg/controller/util/endpoint `GetServicesToUpdateOnPodChange`.
+Sources: pkg/controller/endpointslice/endpointslice_controller.go (`syncService`, `handleErr`, `updatePod`,
+`onEndpointSliceUpdate`), staging endpointslice/reconciler.go (`reconcileByAddressType`, `finalize`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import attrs
@@ -18,8 +20,9 @@ import attrs
 from nodesim.client.events import EventRecorder
 from nodesim.client.watches import WatchSpec
 from nodesim.clocks import TRUE_CLOCK, Clock
-from nodesim.controllers.endpointslice.endpoints import error_text, wanted_endpoints
-from nodesim.controllers.endpointslice.slices import slices_to_write
+from nodesim.controllers.endpointslice.endpoints import concerned, error_text, wanted_endpoints
+from nodesim.controllers.endpointslice.slices import Writes, slices_to_write
+from nodesim.controllers.endpointslice.tracker import SliceTracker
 from nodesim.controllers.endpointslice.views import (
     EndpointPod,
     ServiceView,
@@ -30,7 +33,7 @@ from nodesim.controllers.endpointslice.views import (
 )
 from nodesim.controllers.workload.caches import keep
 from nodesim.controllers.workload.queue import Backoff, SyncQueue
-from nodesim.controllers.workload.script import Ask, Outcome, Script, Sync, namespace_terminates, why
+from nodesim.controllers.workload.script import Outcome, Script, Sync, ask, namespace_terminates, why
 from nodesim.machine import Answered, Changed, ProgramEffect, ProgramEvent, Synced, TimerFired
 from nodesim.messages import Create, Delete, Request, Update
 from nodesim.objects import Document, encode_document
@@ -42,6 +45,7 @@ COMPONENT: Final = "endpoint-slice-controller"
 """Its name in events."""
 BACKOFF: Final = Backoff(first_us=1 * SECOND, max_us=1000 * SECOND, tries_max=15)
 SLICE_CHANGE_DELAY_US: Final = 1 * SECOND
+_NOT_FOUND: Final = 404
 
 
 def _node_name(document: Document) -> str:
@@ -58,7 +62,8 @@ class _Caches:
     pods: dict[str, EndpointPod] = attrs.field(factory=dict)
     nodes: dict[str, str] = attrs.field(factory=dict)
     slices: dict[str, dict[str, SliceView]] = attrs.field(factory=dict)
-    """By Service, then by name; what a write answered counts before its watch event comes."""
+    """By Service, then by name, as the watch told of them."""
+    tracker: SliceTracker = attrs.field(factory=SliceTracker)
 
 
 class EndpointSliceController:
@@ -96,44 +101,39 @@ class EndpointSliceController:
 
     def _changed(self, event: Changed, now_us: int) -> list[ProgramEffect]:
         caches, key = self._caches, event.key
-        if event.old == event.new:
-            return []
         match event.resource:
             case "services":
                 keep(caches.services, key, event.new)
                 if event.new is None:
                     # The garbage collector deletes the slices.
                     caches.slices.pop(key, None)
+                    caches.tracker.forget(key)
                 return self._queue.add([key], now_us)
             case "pods":
                 keep(caches.pods, key, event.new)
-                states = [pod for pod in (event.old, event.new) if pod is not None]
-                return self._queue.add(self._concerned(states), now_us)
+                services = [caches.services[name] for name in sorted(caches.services)]
+                return self._queue.add(concerned(services, event.old, event.new), now_us)
             case "nodes":
                 keep(caches.nodes, key, event.new)
                 return []
             case _:
                 return self._slice_changed(event.old, event.new, now_us)
 
-    def _concerned(self, states: list[EndpointPod]) -> list[str]:
-        services = self._caches.services
-        return [key for key in sorted(services) if any(services[key].selects(pod) for pod in states)]
-
     def _slice_changed(self, old: SliceView | None, new: SliceView | None, now_us: int) -> list[ProgramEffect]:
-        """One of our own writes comes back as it was answered; anything else was another hand."""
-        known = new or old
-        if known is None or known.service not in self._caches.services:
+        """One of our own writes comes back after its answer; anything else was another hand."""
+        caches, known = self._caches, new or old
+        if known is None or known.service not in caches.services:
             return []
-        slices = self._caches.slices.setdefault(known.service, {})
-        mine = slices.get(known.name)
+        slices = caches.slices.setdefault(known.service, {})
         if new is None:
-            if slices.pop(known.name, None) is None:
-                return []
-        elif mine is not None and _version(mine) >= _version(new):
-            return []
+            slices.pop(known.name, None)
+            ours = not caches.tracker.is_loss(known)
         else:
             slices[new.name] = new
-        return self._queue.add_at(known.service, now_us + SLICE_CHANGE_DELAY_US) if self._queue.ready else []
+            ours = not caches.tracker.is_news(new)
+        if ours or not self._queue.ready:
+            return []
+        return self._queue.add_at(known.service, now_us + SLICE_CHANGE_DELAY_US)
 
 
 @attrs.define
@@ -145,47 +145,41 @@ class _ServiceSync:
     now_us: int
 
     def run(self) -> Script:
-        """Write the slices, then say which pods had to be left out."""
+        """Write the slices one after the other, then say which pods had to be left out, and which write failed."""
         service, caches = self.service, self.caches
+        known = caches.slices.get(service.key, {})
+        slices = [known[name] for name in sorted(known)]
+        if caches.tracker.is_stale(service.key, slices):
+            return Outcome("EndpointSlice informer cache is out of date")
         pods = [caches.pods[key] for key in sorted(caches.pods) if service.selects(caches.pods[key])]
         wanted = wanted_endpoints(service, pods, caches.nodes)
-        slices = caches.slices.setdefault(service.key, {})
-        writes = slices_to_write(service, [slices[name] for name in sorted(slices)], wanted.endpoints)
-        for name in writes.delete:
-            del slices[name]
-        answers = yield Ask(tuple(_requests(service, writes.create, writes.update, writes.delete)))
         errors = list(wanted.errors)
-        for answer in answers:
-            if answer.ok and answer.document is not None:
-                view = slice_view(answer.document)
-                if view is not None and view.service == service.key:
-                    slices[view.name] = view
-            elif not answer.ok and answer.code != 404 and not namespace_terminates(answer):
-                errors.append(why(answer))
+        for what, name, request in _requests(service, slices_to_write(service, slices, wanted.endpoints)):
+            answer = yield from ask(request)
+            if not answer.ok and not (isinstance(request, Delete) and answer.code == _NOT_FOUND):
+                if not namespace_terminates(answer):
+                    errors.append(f"failed to {what} EndpointSlice for Service {service.key}: {why(answer)}")
+                break
+            if isinstance(request, Delete):
+                caches.tracker.deleted(service.key, name)
+            elif answer.document is not None and (view := slice_view(answer.document)) is not None:
+                caches.tracker.wrote(view)
         if not errors:
             return Outcome()
         message = f"Error updating Endpoint Slices for Service {service.key}: {error_text(errors)}"
-        yield caches.recorder.event(
-            self.now_us,
-            "Service",
-            service.namespace,
-            service.name,
-            service.uid,
-            "Warning",
-            "FailedToUpdateEndpointSlices",
-            message,
-        )
+        about = (service.namespace, service.name, service.uid)
+        reason = "FailedToUpdateEndpointSlices"
+        yield caches.recorder.event(self.now_us, "Service", *about, "Warning", reason, message)
         return Outcome(message)
 
 
-def _requests(service: ServiceView, create: list[Document], update: list[Document], delete: list[str]) -> list[Request]:
+def _requests(service: ServiceView, writes: Writes) -> Iterator[tuple[str, str, Request]]:
+    """What is written, as errors call it, its name, and the request."""
     namespace = service.namespace
-    made: list[Request] = [Create("endpointslices", namespace, encode_document(document)) for document in create]
-    for document in update:
+    for document in writes.create:
+        yield "create", "", Create("endpointslices", namespace, encode_document(document))
+    for document in writes.update:
         name = document["metadata"]["name"]
-        made.append(Update("endpointslices", namespace, name, "", encode_document(document)))
-    return [*made, *(Delete("endpointslices", namespace, name) for name in delete)]
-
-
-def _version(view: SliceView) -> int:
-    return int(view.document["metadata"]["resourceVersion"])
+        yield f"update {name}", name, Update("endpointslices", namespace, name, "", encode_document(document))
+    for name in writes.delete:
+        yield f"delete {name}", name, Delete("endpointslices", namespace, name)

@@ -1,7 +1,8 @@
-"""Is a pod an endpoint of a Service, and in which state?
+"""Is a pod an endpoint of a Service, in which state, and which Services does a change of a pod concern?
 
-Sources: staging endpointslice/util `ShouldPodBeInEndpoints`, endpointslice/utils.go `podToEndpoint`, and the loop over
-pods in endpointslice/reconciler.go `reconcileByAddressType`.
+Sources: staging endpointslice/util/controller_utils.go (`ShouldPodBeInEndpoints`, `podEndpointsChanged`,
+`GetServicesToUpdateOnPodChange`), endpointslice/utils.go `podToEndpoint`, and the loop over pods in
+endpointslice/reconciler.go `reconcileByAddressType`.
 """
 
 from __future__ import annotations
@@ -55,6 +56,29 @@ def endpoint_of(service: ServiceView, pod: EndpointPod) -> Document:
         "targetRef": {"kind": "Pod", "namespace": pod.namespace, "name": pod.name, "uid": pod.uid},
         "nodeName": pod.node,
     }
+
+
+def concerned(services: Iterable[ServiceView], old: EndpointPod | None, new: EndpointPod | None) -> list[str]:
+    """The Services (`namespace/name`) to sync when a pod came, changed or went.
+
+    Its node and its phase do not count, though a pod that is finished leaves the slices: the next sync sees it.
+    """
+    if old is None or new is None:
+        return [each.key for each in services if any(pod is not None and each.selects(pod) for pod in (old, new))]
+    changed = _looks_changed(old, new)
+    if old.labels == new.labels:
+        return [each.key for each in services if each.selects(new)] if changed else []
+    found = []
+    for each in services:
+        was, is_now = each.selects(old), each.selects(new)
+        if was != is_now or (changed and was):
+            found.append(each.key)
+    return found
+
+
+def _looks_changed(old: EndpointPod, new: EndpointPod) -> bool:
+    """Deletion times are compared by their addresses there: every change of a Terminating pod counts."""
+    return old.terminating or new.terminating or (old.ready, old.ip) != (new.ready, new.ip)
 
 
 def error_text(errors: list[str]) -> str:

@@ -61,6 +61,11 @@ class SliceView:
     """`namespace/name` of its Service."""
     document: Document
 
+    @property
+    def version(self) -> int:
+        """Its resourceVersion."""
+        return int(self.document["metadata"]["resourceVersion"])
+
 
 def service_view(document: Document) -> ServiceView:
     """The view of a Service document."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import attrs
 
 from nodesim.controllers.nodelifecycle.views import NodeObject, PodObject
+from nodesim.controllers.unordered import in_any_order
 from nodesim.objects import LeaseView
 
 
@@ -75,8 +76,8 @@ class Caches:
                 self._bound.setdefault(new.node, set()).add(key)
 
     def pods_on(self, node: str) -> list[PodObject]:
-        """The pods bound to a node, in name order (Kubernetes' index has none)."""
-        return [self.pods[key] for key in sorted(self._bound.get(node, ()))]
+        """The pods bound to a node, in any order, like Kubernetes' index."""
+        return [self.pods[key] for key in in_any_order(self._bound.get(node, ()))]
 
     def lend_nodes(self) -> dict[str, NodeObject]:
         """The nodes as they are now: a copy is made when one changes."""

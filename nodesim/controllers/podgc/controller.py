@@ -28,6 +28,7 @@ from nodesim.controllers.podgc.quarantine import Quarantine
 from nodesim.controllers.podgc.removal import Removal
 from nodesim.controllers.podgc.rules import out_of_service, terminated, unscheduled_terminating
 from nodesim.controllers.podgc.views import CollectedNode, CollectedPod, collected_node, collected_pod
+from nodesim.controllers.unordered import in_any_order
 from nodesim.controllers.workload.caches import keep
 from nodesim.machine import Answered, Call, Changed, ProgramEffect, ProgramEvent, Record, SetTimer, Synced, TimerFired
 from nodesim.messages import Get
@@ -95,7 +96,7 @@ class PodGarbageCollector:
         return []
 
     def _begin(self, now_us: int) -> list[ProgramEffect]:
-        self._run = _Run([self._pods[key] for key in sorted(self._pods)], dict(self._nodes))
+        self._run = _Run([self._pods[key] for key in in_any_order(self._pods)], dict(self._nodes))
         return self._go_on(self._run, now_us)
 
     def _go_on(self, run: _Run, now_us: int) -> list[ProgramEffect]:

@@ -25,6 +25,7 @@ from nodesim.controllers.tainteviction.eviction import Eviction
 from nodesim.controllers.tainteviction.timed_workers import Added, TimedWorkerQueue
 from nodesim.controllers.tainteviction.tolerations import FOR_EVER, judge
 from nodesim.controllers.tainteviction.views import TaintedNode, tainted_node
+from nodesim.controllers.unordered import in_any_order
 from nodesim.controllers.workload.caches import keep
 from nodesim.machine import (
     Answered,
@@ -131,7 +132,7 @@ class TaintEvictionController:
         return self._handle_node(name, now_us)
 
     def _handle_node(self, name: str, now_us: int) -> list[ProgramEffect]:
-        """Source: `handleNodeUpdate`.  Pods go in name order, where Kubernetes has none."""
+        """Source: `handleNodeUpdate`."""
         node = self._nodes.get(name)
         if node is None:
             # The timers of its pods go on: the pods' own deletion cancels them.
@@ -143,7 +144,7 @@ class TaintEvictionController:
             self._tainted[name] = taints
         else:
             self._tainted.pop(name, None)
-        for key in sorted(self._keys_on.get(name, ())):
+        for key in in_any_order(self._keys_on.get(name, ())):
             if taints:
                 effects += self._judge_pod(self._pods[key], taints, now_us)
             else:

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
-from nodesim.controllers.endpointslice.endpoints import endpoint_of, wanted_endpoints
+from nodesim.controllers.endpointslice.endpoints import concerned, endpoint_of, wanted_endpoints
 from nodesim.controllers.endpointslice.slices import ENDPOINTS_MAX, slices_to_write
 from nodesim.controllers.endpointslice.views import EndpointPod, ServiceView, SliceView, service_view
 from nodesim.objects import Document
@@ -55,6 +55,38 @@ def test_a_service_that_publishes_addresses_that_are_not_ready_does_not_ask_for_
     wanted = wanted_endpoints(attrs.evolve(SERVICE, publish_not_ready=True), [pod("d", node="n9")], {"n1"})
     assert sorted(wanted.endpoints) == ["uid-d"]
     assert wanted.errors == []
+
+
+API = attrs.evolve(SERVICE, name="api", selector={"tier": "api"})
+BOTH = {"app": "web", "tier": "api"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "keys"),
+    [
+        (None, {}, ["web"]),
+        ({}, None, ["web"]),
+        ({"ready": False}, {}, ["web"]),
+        ({"ip": ""}, {}, ["web"]),
+        ({}, {"terminating": True}, ["web"]),
+        # Every change of a Terminating pod counts; a change of the phase or the node alone does not.
+        ({"terminating": True}, {"terminating": True}, ["web"]),
+        ({}, {"terminal": True}, []),
+        ({"node": ""}, {}, []),
+        ({}, {}, []),
+        # Of labels alone, the Services that win or lose the pod; with another change, all that had or have it.
+        ({"labels": {}}, {}, ["web"]),
+        ({}, {"labels": BOTH}, ["api"]),
+        ({}, {"labels": BOTH, "ready": False}, ["api", "web"]),
+        ({}, {"labels": {"app": "web", "more": "yes"}}, []),
+    ],
+)
+def test_which_services_a_change_of_a_pod_concerns(
+    before: dict[str, Any] | None, after: dict[str, Any] | None, keys: list[str]
+) -> None:
+    """Those whose endpoints may have changed, by Kubernetes' own comparison."""
+    old, new = (None if changes is None else pod("p", **changes) for changes in (before, after))
+    assert concerned([API, SERVICE], old, new) == [f"default/{key}" for key in keys]
 
 
 def endpoints(*numbers: int, ready: bool = True) -> dict[str, Document]:
