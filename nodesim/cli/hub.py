@@ -8,7 +8,7 @@ from typing import Any, cast
 import click
 
 from nodesim.cli.ending import terminate_like_interrupt
-from nodesim.cli.playing import Wishes, check_realtime, load_all, play_one, run_options
+from nodesim.cli.playing import Wishes, check_realtime, given_again, load_all, play_one, run_options
 from nodesim.scenario.gathering import Spread
 from nodesim.world import spare_the_collector
 
@@ -33,7 +33,8 @@ def hub(
     nodesim hub scenarios/partition-evicts.yaml --listen tcp://127.0.0.1:7400 --virtual
     nodesim hub big.yaml --listen tcp://10.0.0.1:7400 --keys keys --agents 4 --realtime 10
     """
-    wishes = Wishes(**cast(dict[str, Any], options))  # click has checked each of them
+    again = given_again(click.get_current_context())
+    wishes = Wishes(command="hub", again=again, **cast(dict[str, Any], options))  # click has checked each of them
     if virtual == (wishes.realtime is not None):
         msg = "say one of --virtual (the trace is that of 'nodesim run') and --realtime SPEED"
         raise click.UsageError(msg)

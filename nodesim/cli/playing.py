@@ -7,17 +7,18 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from nodesim.cli.determinism import compare_fresh_runs
 from nodesim.cli.live import Follow
 from nodesim.cli.report import print_head, print_report, report_console
-from nodesim.errors import ActorCrash, ActorFailed, ActorStuck, ExitCode
+from nodesim.errors import ActorFailed, ActorStuck, ExitCode, NotRunnable
 from nodesim.profiles import PROFILES
 from nodesim.scenario.faults import ScenarioError
 from nodesim.scenario.gathering import Spread
@@ -29,6 +30,10 @@ from nodesim.units import SECOND
 
 SPEED_MIN, SPEED_MAX = 0.001, 100_000.0
 """Real time is at most slowed down a thousand times; beyond the upper bound no computer keeps up."""
+
+TELLING: Final = ("seed", "seeds", "trace", "as_json", "quiet", "check")
+"""Options that do not belong into the command that repeats one run, whose seed is known: they say how many there are
+and what is told of them.  Whatever else is given does belong there."""
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -48,16 +53,37 @@ class Wishes:
     realtime: float | None
     heartbeats: bool
 
+    command: str
+    """Its name: `run` or `hub`."""
+    again: tuple[str, ...]
+    """See `given_again`."""
+
     def arguments(self, path: Path, seed: int) -> list[str]:
         """The arguments that make this run again."""
-        made = [str(path), "--seed", str(seed)]
-        if self.profile is not None:
-            made += ["--profile", self.profile]
-        for override in self.overrides:
-            made += ["--set", override]
-        if self.realtime is not None:
-            made += ["--realtime", f"{self.realtime:g}"]
-        return made + (["--heartbeats"] if self.heartbeats else [])
+        file = f"./{path}" if str(path).startswith("-") else str(path)
+        return [file, "--seed", str(seed), *self.again]
+
+    def replay(self, path: Path, seed: int) -> str:
+        """The command line that makes this run again."""
+        return shlex.join(["nodesim", self.command, *self.arguments(path, seed)])
+
+
+def given_again(context: click.Context) -> tuple[str, ...]:
+    """The options that were given, as they are written, but the seed and those that only say how a run is told."""
+    made: list[str] = []
+    for option in context.command.params:
+        name = option.name or ""
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not given or name in TELLING or not isinstance(option, click.Option):
+            continue
+        value = context.params[name]
+        for item in value if option.multiple else (value,):
+            made += [option.opts[0]] if option.is_flag else [option.opts[0], _written(item)]
+    return tuple(made)
+
+
+def _written(item: object) -> str:
+    return f"{item:g}" if isinstance(item, float) and float(f"{item:g}") == item else str(item)
 
 
 def run_options(command: C) -> C:
@@ -111,8 +137,7 @@ def load_all(paths: Sequence[Path], wishes: Wishes) -> tuple[list[tuple[Path, Sc
 
 def play_one(path: Path, scenario: Scenario, wishes: Wishes, place: str = "", spread: Spread | None = None) -> ExitCode:
     """One run, told; `place` says which of several it is, `spread` over which agents it goes."""
-    arguments = wishes.arguments(path, scenario.seed)
-    replay = shlex.join(["nodesim", "run", *arguments])
+    replay = wishes.replay(path, scenario.seed)
     options = RunOptions(record_heartbeats=wishes.heartbeats, realtime=wishes.realtime or 0)
     made = Run(scenario, options, spread=spread)
     told = False
@@ -121,13 +146,14 @@ def play_one(path: Path, scenario: Scenario, wishes: Wishes, place: str = "", sp
             told = _live(made, wishes)
         else:
             _virtual(made, wishes, place)
-    except (ActorCrash, ActorFailed, ActorStuck) as crash:
-        crash.add_note(f"replay: {replay}")
-        raise
+        result = made.result()
     except KeyboardInterrupt:
         click.echo(f"interrupted at {made.now_us / SECOND:.3f} s of {scenario.duration_us / SECOND:g} s", err=True)
         raise
-    result = made.result()
+    except Exception as failed:
+        if isinstance(failed, ActorFailed | ActorStuck) or not isinstance(failed, NotRunnable | OSError):
+            failed.add_note(f"replay: {replay}")
+        raise
     for warning in result.warnings:
         click.echo(f"warning: {warning}", err=True)
     if wishes.as_json:
@@ -136,7 +162,7 @@ def play_one(path: Path, scenario: Scenario, wishes: Wishes, place: str = "", sp
         print_report(result, replay, quiet=wishes.quiet, told=told)
     if not wishes.check:
         return result.exit_code
-    difference = compare_fresh_runs(arguments)
+    difference = compare_fresh_runs(wishes.arguments(path, scenario.seed))
     if difference is None:
         click.echo(f"deterministic: two fresh processes wrote the same trace, {result.digest}", err=True)
         return result.exit_code

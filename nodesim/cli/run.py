@@ -11,7 +11,7 @@ import click
 
 from nodesim.cli.files import scenario_files
 from nodesim.cli.fleet import AGENTS_MAX, fleet
-from nodesim.cli.playing import Wishes, check_realtime, load_all, play_one, run_options
+from nodesim.cli.playing import Wishes, check_realtime, given_again, load_all, play_one, run_options
 from nodesim.errors import WORST_FIRST, ExitCode
 from nodesim.world import spare_the_collector
 
@@ -36,7 +36,8 @@ def run(files: tuple[Path, ...], transport: str | None, agents: int | None, **op
     nodesim run scenarios/partition-evicts.yaml --realtime 60
     nodesim run scenarios/partition-evicts.yaml --transport zeromq --agents 4
     """
-    wishes = Wishes(**cast(dict[str, Any], options))  # click has checked each of them
+    again = given_again(click.get_current_context())
+    wishes = Wishes(command="run", again=again, **cast(dict[str, Any], options))  # click has checked each of them
     paths = scenario_files(files)
     if wishes.trace is not None and (len(paths) > 1 or wishes.seeds > 1):
         msg = "--trace takes one run: one file and one seed"
