@@ -15,7 +15,14 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from nodesim.messages import Failure
-from nodesim.objects import Document, disruption_condition, disruption_target, selector_of, whole_second
+from nodesim.objects import (
+    Document,
+    disruption_condition,
+    disruption_target,
+    is_condition_true,
+    selector_of,
+    whole_second,
+)
 from nodesim.values import value
 
 DISRUPTED_PODS_MAX: Final = 2000
@@ -51,7 +58,7 @@ def judge_eviction(
         return Failure(500, "InternalError", text)
     (budget,) = budgets
     status: dict[str, Any] = budget.get("status") or {}
-    if not _is_ready(pod):
+    if not is_condition_true(pod.get("status") or {}, "Ready"):
         policy = (budget.get("spec") or {}).get("unhealthyPodEvictionPolicy") if heeds_policy else None
         desired = status.get("desiredHealthy") or 0
         if policy == "AlwaysAllow" or (desired > 0 and (status.get("currentHealthy") or 0) >= desired):
@@ -93,11 +100,6 @@ def _too_many(cause: str, retry_after_seconds: int) -> Failure:
 def _needs_no_budget(pod: Document) -> bool:
     phase = (pod.get("status") or {}).get("phase")
     return phase in ("Succeeded", "Failed", "Pending") or pod["metadata"].get("deletionTimestamp") is not None
-
-
-def _is_ready(pod: Document) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
 
 def with_eviction_condition(pod: Document, wall_us: int) -> Document:

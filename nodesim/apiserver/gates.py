@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from nodesim.objects import Document
+from nodesim.objects import Document, find_condition
 
 GATED: Final = "SchedulingGated"
 _CONDITION: Final = {
@@ -28,9 +28,8 @@ def gated_status(spec: dict[str, Any]) -> Document:
 
 def is_gated(status: dict[str, Any]) -> bool:
     """The condition says so; it stays until the scheduler has something else to say."""
-    return any(
-        item["type"] == "PodScheduled" and item.get("reason") == GATED for item in status.get("conditions") or ()
-    )
+    scheduled = find_condition(status, "PodScheduled")
+    return scheduled is not None and scheduled.get("reason") == GATED
 
 
 def gate_faults(spec: dict[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from nodesim.apiserver.registry import CLUSTER_KINDS, Resource
 from nodesim.apiserver.store import Change, Stored
 from nodesim.apiserver.workload_summary import workload_summary
 from nodesim.machine import Fields, Record
-from nodesim.objects import Document, controller_of, object_ref, parse_taint, shared
+from nodesim.objects import Document, controller_of, is_condition_true, object_ref, parse_taint, shared
 
 _UNRECORDED: Final = ("Lease", "Event")
 
@@ -61,7 +61,7 @@ def summary(kind: str, document: Document) -> Fields:
             return {
                 "node": spec.get("nodeName") or "",
                 "phase": status.get("phase") or "",
-                "ready": _is_ready(status),
+                "ready": is_condition_true(status, "Ready"),
                 "reason": status.get("reason") or (GATED if is_gated(status) else ""),
                 "deletion_us": metadata.get("deletionTimestamp"),
                 "grace_seconds": metadata.get("deletionGracePeriodSeconds"),
@@ -101,10 +101,6 @@ def owner_ref(metadata: dict[str, Any]) -> str:
 def _endpoint_state(conditions: dict[str, Any]) -> str:
     """`ready`, `serving`, `terminating`: those of the three that are so, or `none`."""
     return "+".join(name for name in ("ready", "serving", "terminating") if conditions.get(name)) or "none"
-
-
-def _is_ready(status: dict[str, Any]) -> bool:
-    return any(item["type"] == "Ready" and item.get("status") == "True" for item in status.get("conditions") or ())
 
 
 def _summary_of(resource: Resource, stored: Stored, before: Fields | None = None) -> Fields:

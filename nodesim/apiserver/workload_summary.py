@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nodesim.machine import Fields
+from nodesim.objects import find_condition
 
 
 def workload_summary(kind: str, metadata: dict[str, Any], spec: dict[str, Any], status: dict[str, Any]) -> Fields:
@@ -13,12 +14,12 @@ def workload_summary(kind: str, metadata: dict[str, Any], spec: dict[str, Any], 
         case "ReplicaSet":
             return {"replicas": spec["replicas"], **_counts(status, "ready_replicas")}
         case "Deployment":
-            progressing = [item for item in status.get("conditions") or () if item["type"] == "Progressing"]
+            progressing = find_condition(status, "Progressing")
             return {
                 "replicas": spec["replicas"],
                 **_counts(status, "updated_replicas", "ready_replicas"),
                 "generation": metadata.get("generation") or 0,
-                "progressing": (progressing[0].get("reason") or "") if progressing else "",
+                "progressing": (progressing or {}).get("reason") or "",
             }
         case "StatefulSet":
             return {

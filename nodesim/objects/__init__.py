@@ -1,5 +1,6 @@
 """How do machines read Kubernetes' documents?"""
 
+from nodesim.objects.conditions import find_condition, is_condition_true
 from nodesim.objects.disruption import disruption_condition, disruption_target
 from nodesim.objects.documents import (
     Document,
@@ -46,7 +47,9 @@ __all__ = [
     "disruption_condition",
     "disruption_target",
     "encode_document",
+    "find_condition",
     "first_untolerated",
+    "is_condition_true",
     "is_heartbeat",
     "is_only_heartbeat",
     "is_terminal",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from nodesim.objects.conditions import find_condition
 from nodesim.objects.documents import Document, whole_second
 
 DISRUPTION_TARGET: Final = "DisruptionTarget"
@@ -19,7 +20,7 @@ DISRUPTION_TARGET: Final = "DisruptionTarget"
 def disruption_condition(budget: Document, allowed: int, wall_us: int) -> list[dict[str, Any]]:
     """The budget's conditions with DisruptionAllowed in line with how many disruptions are allowed now."""
     status, reason = ("True", "SufficientPods") if allowed > 0 else ("False", "InsufficientPods")
-    conditions = (budget.get("status") or {}).get("conditions") or []
+    before = budget.get("status") or {}
     made = {
         "type": "DisruptionAllowed",
         "status": status,
@@ -28,10 +29,10 @@ def disruption_condition(budget: Document, allowed: int, wall_us: int) -> list[d
         "observedGeneration": budget["metadata"].get("generation") or 0,
         "lastTransitionTime": whole_second(wall_us),
     }
-    old = next((item for item in conditions if item["type"] == "DisruptionAllowed"), None)
+    old = find_condition(before, "DisruptionAllowed")
     if old is not None and old.get("status") == status:
         made["lastTransitionTime"] = old.get("lastTransitionTime")
-    return [*(item for item in conditions if item["type"] != "DisruptionAllowed"), made]
+    return [*(item for item in before.get("conditions") or () if item is not old), made]
 
 
 def disruption_target(

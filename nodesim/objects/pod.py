@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nodesim.objects.conditions import find_condition
 from nodesim.objects.documents import Document
 from nodesim.objects.named import Namespaced
 from nodesim.objects.taints import Toleration, parse_toleration
@@ -125,7 +126,7 @@ def pod_view(document: Document) -> PodView:
     metadata = document["metadata"]
     spec = document.get("spec") or {}
     status = document.get("status") or {}
-    ready = next((item for item in status.get("conditions") or () if item.get("type") == "Ready"), None)
+    ready = find_condition(status, "Ready")
     grace = spec.get("terminationGracePeriodSeconds")
     return PodView(
         namespace=metadata.get("namespace", "default"),

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeAlias
 
-from nodesim.objects import Condition, Document, Namespaced, Owner, Toleration, parse_condition, pod_requests, pod_view
+from nodesim.objects import (
+    Condition,
+    Document,
+    Namespaced,
+    Owner,
+    Toleration,
+    find_condition,
+    parse_condition,
+    pod_requests,
+    pod_view,
+)
 from nodesim.scheduler.affinity import NodeSelectorTerm, parse_preferred_node_affinity, parse_required_node_affinity
 from nodesim.scheduler.terms import PodAffinity, SpreadConstraint, pod_affinity_of, spread_constraints_of
 from nodesim.values import value
@@ -124,7 +134,7 @@ def pod_to_place(document: Document) -> PodToPlace:
 
 
 def _condition(status: dict[str, Any], kind: str) -> Condition | None:
-    found = next((item for item in status.get("conditions") or () if item.get("type") == kind), None)
+    found = find_condition(status, kind)
     return parse_condition(found) if found else None
 
 

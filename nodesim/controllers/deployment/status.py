@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from nodesim.controllers.deployment.views import DeploymentView
 from nodesim.controllers.replicaset import ReplicaSetView
-from nodesim.objects import Document, whole_second
+from nodesim.objects import Document, find_condition, whole_second
 from nodesim.units import MILLISECOND, SECOND
 
 PROGRESSING: Final = "Progressing"
@@ -41,11 +41,6 @@ def condition(type_: str, status: str, reason: str, message: str, wall_us: int) 
     now = whole_second(wall_us)
     times = {"lastUpdateTime": now, "lastTransitionTime": now}
     return {"type": type_, "status": status, **times, "reason": reason, "message": message}
-
-
-def find_condition(status: Document, type_: str) -> dict[str, Any] | None:
-    """The condition of this type."""
-    return next((item for item in status.get("conditions") or () if item["type"] == type_), None)
 
 
 def with_condition(status: Document, made: dict[str, Any]) -> Document:

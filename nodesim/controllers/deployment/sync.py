@@ -43,7 +43,7 @@ from nodesim.controllers.workload.claims import claim
 from nodesim.controllers.workload.script import Answers, Dated, Order, Outcome, Script, ask, namespace_terminates, why
 from nodesim.machine import Call, Record
 from nodesim.messages import Create, Delete, Update
-from nodesim.objects import Document, encode_document
+from nodesim.objects import Document, encode_document, find_condition
 
 Found: TypeAlias = "tuple[ReplicaSetView | None, list[ReplicaSetView]]"
 """The new ReplicaSet and the old ones."""
@@ -108,7 +108,7 @@ class DeploymentSync(Dated):
     def _note_pause(self) -> Generator[Order, Answers, None]:
         """A pause and its end stop the clock of progress.  Source: `checkPausedConditions`."""
         deployment = self.deployment
-        held = statuses.find_condition(self.status, statuses.PROGRESSING)
+        held = find_condition(self.status, statuses.PROGRESSING)
         reason = held.get("reason") if held is not None else None
         if deployment.deadline_seconds is None or reason == statuses.TIMED_OUT:
             return
@@ -207,7 +207,7 @@ class DeploymentSync(Dated):
             spec = {"minReadySeconds": deployment.min_ready_seconds}
             return (yield from self._put_set(new, annotations, spec)), old
         noted = self._note_revision(annotations.get(REVISION, ""))
-        judged = statuses.find_condition(self.status, statuses.PROGRESSING) is not None
+        judged = find_condition(self.status, statuses.PROGRESSING) is not None
         if deployment.deadline_seconds is not None and not judged:
             text = f'Found new replica set "{new.name}"'
             made = statuses.condition(statuses.PROGRESSING, "True", "FoundNewReplicaSet", text, self.wall_us)

@@ -27,7 +27,7 @@ from nodesim.controllers.job.finalizers import AwaitedRemovals, removal
 from nodesim.controllers.job.indexes import pending, surplus
 from nodesim.controllers.job.pods import pods_of
 from nodesim.controllers.job.tally import Tally, condition
-from nodesim.controllers.job.views import FINALIZER, JobPod, JobView, has_condition
+from nodesim.controllers.job.views import FINALIZER, JobPod, JobView
 from nodesim.controllers.workload.claims import claim
 from nodesim.controllers.workload.expectations import Expectations
 from nodesim.controllers.workload.pod_control import PodControl
@@ -35,7 +35,7 @@ from nodesim.controllers.workload.pods import ManagedPod
 from nodesim.controllers.workload.script import Answers, Ask, Dated, Order, Outcome, Script, ask, why
 from nodesim.machine import Call
 from nodesim.messages import Update
-from nodesim.objects import Document, encode_document, whole_second
+from nodesim.objects import Document, encode_document, find_condition, is_condition_true, whole_second
 from nodesim.profiles import Profile
 from nodesim.units import SECOND
 
@@ -113,10 +113,10 @@ class JobSync(Dated):
     def _judge(self, tally: Tally) -> None:
         """Set `finished` where the Job has succeeded or failed before, or fails now."""
         view, status = self.view, tally.status
-        if has_condition(status, "SuccessCriteriaMet"):
+        if is_condition_true(status, "SuccessCriteriaMet"):
             self.finished = condition("SuccessCriteriaMet", "", "", self.wall_us)
             return
-        target = next((item for item in status.get("conditions") or () if item["type"] == "FailureTarget"), None)
+        target = find_condition(status, "FailureTarget")
         if target is not None and target["status"] == "True":
             reason, message = target.get("reason") or "", target.get("message") or ""
             self.finished = condition("Failed", reason, message, self.wall_us)

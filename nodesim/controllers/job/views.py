@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 
 from nodesim.controllers.workload.pods import ManagedPod, managed_pod_view
 from nodesim.controllers.workload.views import WorkloadView
-from nodesim.objects import Document, Selector, selector_of
+from nodesim.objects import Document, Selector, is_condition_true, selector_of
 from nodesim.units import SECOND
 from nodesim.values import value
 
@@ -51,16 +51,11 @@ class JobView(WorkloadView):
     @property
     def finished(self) -> bool:
         """It is Complete or Failed."""
-        return any(has_condition(self.status, type_) for type_ in ("Complete", "Failed"))
+        return any(is_condition_true(self.status, type_) for type_ in ("Complete", "Failed"))
 
     def has_index(self, index: int) -> bool:
         """Is it an index of this Job?"""
         return index != NO_INDEX and index < (self.completions or 0)
-
-
-def has_condition(status: Document, type_: str) -> bool:
-    """Is a condition there, and True?"""
-    return any(item["type"] == type_ and item["status"] == "True" for item in status.get("conditions") or ())
 
 
 def job_view(document: Document) -> JobView:

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from nodesim.objects import Document, NodeView, controller_of, decode_document, encode_document, node_view, zone_key
+from nodesim.objects import (
+    Document,
+    NodeView,
+    controller_of,
+    decode_document,
+    encode_document,
+    find_condition,
+    node_view,
+    zone_key,
+)
 from nodesim.objects.taints import NO_EXECUTE, NOT_READY, UNREACHABLE
 from nodesim.values import value
 
@@ -79,14 +88,14 @@ class PodObject:
 def pod_object(document: Document) -> PodObject:
     """The view of a Pod document for this controller."""
     metadata = document["metadata"]
-    conditions = (document.get("status") or {}).get("conditions") or ()
+    ready = find_condition(document.get("status") or {}, "Ready")
     owner = controller_of(metadata)
     return PodObject(
         metadata.get("namespace", "default"),
         metadata["name"],
         metadata.get("uid", ""),
         (document.get("spec") or {}).get("nodeName") or "",
-        next((item.get("status", "") for item in conditions if item.get("type") == "Ready"), None),
+        None if ready is None else ready.get("status", ""),
         metadata.get("deletionTimestamp") is not None,
         owner is not None and owner.kind == "DaemonSet",
         document,

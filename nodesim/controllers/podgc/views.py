@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nodesim.objects import Document, Namespaced, is_terminal
+from nodesim.objects import Document, Namespaced, is_condition_true, is_terminal
 from nodesim.objects.taints import OUT_OF_SERVICE
 from nodesim.values import value
 
@@ -57,9 +57,8 @@ def collected_pod(document: Document) -> CollectedPod:
 
 def collected_node(document: Document) -> CollectedNode:
     """The view of a Node document."""
-    conditions = (document.get("status") or {}).get("conditions") or ()
     taints = (document.get("spec") or {}).get("taints") or ()
     return CollectedNode(
-        ready=any(item["type"] == "Ready" and item.get("status") == "True" for item in conditions),
+        ready=is_condition_true(document.get("status") or {}, "Ready"),
         out_of_service=any(taint["key"] == OUT_OF_SERVICE for taint in taints),
     )

@@ -25,7 +25,6 @@ from nodesim.controllers.deployment.status import (
     condition,
     counted_status,
     differs,
-    find_condition,
     look_again_us,
     progressed,
     rollout_status,
@@ -34,7 +33,7 @@ from nodesim.controllers.deployment.status import (
 )
 from nodesim.controllers.deployment.views import DeploymentView, deployment_view
 from nodesim.controllers.replicaset import ReplicaSetView, replica_set_view
-from nodesim.objects import Document
+from nodesim.objects import Document, find_condition
 from nodesim.units import MILLISECOND, SECOND
 from tests.controllers.workload.bench import workload
 
