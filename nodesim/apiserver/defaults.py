@@ -45,12 +45,7 @@ def with_deployment_defaults(deployment: Document) -> Document:
     Source: `SetDefaults_Deployment`.
     """
     spec = deployment["spec"]
-    strategy = {**(spec.get("strategy") or {})}
-    if not strategy.get("type"):
-        strategy["type"] = "RollingUpdate"
-    if strategy["type"] == "RollingUpdate":
-        rolling = strategy.get("rollingUpdate") or {}
-        strategy["rollingUpdate"] = {"maxUnavailable": "25%", "maxSurge": "25%"} | _given(rolling)
+    strategy = _strategy(spec.get("strategy"), {"maxUnavailable": "25%", "maxSurge": "25%"})
     usual = {"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600}
     return {**deployment, "spec": {**spec, **usual, **_given(spec), "strategy": strategy}}
 
@@ -58,11 +53,7 @@ def with_deployment_defaults(deployment: Document) -> Document:
 def with_stateful_set_defaults(stateful_set: Document) -> Document:
     """A StatefulSet with its policy, strategy and history.  Source: `SetDefaults_StatefulSet`."""
     spec = stateful_set["spec"]
-    strategy = {**(spec.get("updateStrategy") or {})}
-    if not strategy.get("type"):
-        strategy["type"] = "RollingUpdate"
-    if strategy["type"] == "RollingUpdate":
-        strategy["rollingUpdate"] = {"partition": 0} | _given(strategy.get("rollingUpdate") or {})
+    strategy = _strategy(spec.get("updateStrategy"), {"partition": 0})
     usual = {"replicas": 1, "revisionHistoryLimit": 10, "podManagementPolicy": "OrderedReady"}
     return {**stateful_set, "spec": {**spec, **usual, **_given(spec), "updateStrategy": strategy}}
 
@@ -70,11 +61,7 @@ def with_stateful_set_defaults(stateful_set: Document) -> Document:
 def with_daemon_set_defaults(daemon_set: Document) -> Document:
     """A DaemonSet with its strategy and history.  Source: `SetDefaults_DaemonSet`."""
     spec = daemon_set["spec"]
-    strategy = {**(spec.get("updateStrategy") or {})}
-    if not strategy.get("type"):
-        strategy["type"] = "RollingUpdate"
-    if strategy["type"] == "RollingUpdate":
-        strategy["rollingUpdate"] = {"maxUnavailable": 1, "maxSurge": 0} | _given(strategy.get("rollingUpdate") or {})
+    strategy = _strategy(spec.get("updateStrategy"), {"maxUnavailable": 1, "maxSurge": 0})
     usual = {"revisionHistoryLimit": 10}
     return {**daemon_set, "spec": {**spec, **usual, **_given(spec), "updateStrategy": strategy}}
 
@@ -93,6 +80,16 @@ def template_generation(daemon_set: Document) -> int:
     """What the annotation says, 0 where it says nothing that can be read."""
     text = (daemon_set["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION, "")
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else 0
+
+
+def _strategy(written: dict[str, Any] | None, rolling: dict[str, Any]) -> dict[str, Any]:
+    """What is written, RollingUpdate where nothing is, with the usual figures of such an update."""
+    strategy = {**(written or {})}
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+    if strategy["type"] == "RollingUpdate":
+        strategy["rollingUpdate"] = rolling | _given(strategy.get("rollingUpdate") or {})
+    return strategy
 
 
 def _given(part: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from nodesim.apiserver import failures
 from nodesim.apiserver.registry import Resource
 from nodesim.apiserver.shapes import misshapen
+from nodesim.apiserver.store import Store, Stored
 from nodesim.errors import FrameError
 from nodesim.messages import Failure
 from nodesim.objects import Document, check_plain, decode_document
@@ -47,6 +48,15 @@ def find_one(
     if resource.namespaced and not namespace:
         return failures.bad_request("an empty namespace may not be set when a resource name is provided")
     return failures.unknown_resource() if namespace and not resource.namespaced else resource
+
+
+def find_object(store: Store, resource_name: str, namespace: str, name: str) -> tuple[Resource, Stored] | Failure:
+    """The object of a request, with its resource; 404 where there is none."""
+    resource = find_one(store.served, resource_name, namespace, name)
+    if isinstance(resource, Failure):
+        return resource
+    stored = store.get(resource, namespace, name)
+    return failures.not_found(resource, name) if stored is None else (resource, stored)
 
 
 def plain_document(packed: bytes) -> Document | Failure:

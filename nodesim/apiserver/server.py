@@ -16,7 +16,7 @@ from typing import assert_never
 from nodesim.apiserver import failures
 from nodesim.apiserver.connections import Connections
 from nodesim.apiserver.expiry import Expiry
-from nodesim.apiserver.reading import find_one, find_resource
+from nodesim.apiserver.reading import find_object, find_resource
 from nodesim.apiserver.records import record_of
 from nodesim.apiserver.registry import BY_PLURAL, Resource
 from nodesim.apiserver.selection import parse_selection
@@ -190,12 +190,10 @@ class ApiServer:
                 return []  # An answer; nothing was asked.
 
     def _get(self, request: Get) -> Done | Failure:
-        resource = find_one(self._store.served, request.resource, request.namespace, request.name)
-        if isinstance(resource, Failure):
-            return resource
-        stored = self._store.get(resource, request.namespace, request.name)
-        if stored is None:
-            return failures.not_found(resource, request.name)
+        found = find_object(self._store, request.resource, request.namespace, request.name)
+        if isinstance(found, Failure):
+            return found
+        _, stored = found
         return Done(200, stored.packed, str(stored.version))
 
     def _list(self, request: List) -> Listed | Failure:

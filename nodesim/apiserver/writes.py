@@ -27,7 +27,7 @@ from nodesim.apiserver.eviction import budgets_of, judge_eviction, with_eviction
 from nodesim.apiserver.jobs import admitted_job, job_status_faults
 from nodesim.apiserver.patch import PatchError, merge_patch, strategic_merge_patch
 from nodesim.apiserver.priority import second_default, system_classes, with_priority
-from nodesim.apiserver.reading import addressed, find_one, find_resource, plain_document, typed_document
+from nodesim.apiserver.reading import addressed, find_object, find_one, find_resource, plain_document, typed_document
 from nodesim.apiserver.registry import BY_PLURAL, START_NAMESPACES, Resource
 from nodesim.apiserver.store import NODES, Change, DocumentTooLarge, Store, Stored, generated_name, uid_of
 from nodesim.apiserver.strategy import prepared_for_create, prepared_for_update
@@ -161,12 +161,10 @@ class Writes:
 
     def bind(self, request: Bind, now_us: int) -> Outcome | Failure:
         """POST pods/NAME/binding: nodeName and PodScheduled; nobody asks whether the node exists."""
-        resource = find_one(self._store.served, "pods", request.namespace, request.name)
-        if isinstance(resource, Failure):
-            return resource
-        stored = self._store.get(resource, request.namespace, request.name)
-        if stored is None:
-            return failures.not_found(resource, request.name)
+        found = find_object(self._store, "pods", request.namespace, request.name)
+        if isinstance(found, Failure):
+            return found
+        resource, stored = found
         pod = stored.document
         metadata, spec, status = pod["metadata"], pod["spec"], pod["status"]
         if request.uid and request.uid != metadata["uid"]:
@@ -196,12 +194,10 @@ class Writes:
 
     def delete(self, request: Delete, now_us: int) -> Outcome | Failure:
         """DELETE: 200 with the object as it now is, or last was."""
-        resource = find_one(self._store.served, request.resource, request.namespace, request.name)
-        if isinstance(resource, Failure):
-            return resource
-        stored = self._store.get(resource, request.namespace, request.name)
-        if stored is None:
-            return failures.not_found(resource, request.name)
+        found = find_object(self._store, request.resource, request.namespace, request.name)
+        if isinstance(found, Failure):
+            return found
+        resource, stored = found
         uid = stored.document["metadata"]["uid"]
         if request.uid and request.uid != uid:
             return failures.delete_uid(resource, request.name, request.uid, uid)
@@ -227,14 +223,11 @@ class Writes:
 
     def evict(self, request: Evict, now_us: int) -> list[Outcome] | Failure:
         """POST pods/NAME/eviction: the budget first, then the pod; the answer is that of the last."""
-        resource = find_one(self._store.served, "pods", request.namespace, request.name)
-        budgets = BY_PLURAL["poddisruptionbudgets"]
-        if isinstance(resource, Failure):
-            return resource
-        stored = self._store.get(resource, request.namespace, request.name)
-        if stored is None:
-            return failures.not_found(resource, request.name)
-        pod = stored.document
+        found = find_object(self._store, "pods", request.namespace, request.name)
+        if isinstance(found, Failure):
+            return found
+        resource, stored = found
+        pod, budgets = stored.document, BY_PLURAL["poddisruptionbudgets"]
         held = [each.document for each in self._store.candidates(budgets, request.namespace, {})]
         verdict = judge_eviction(
             pod,
