@@ -28,8 +28,7 @@ from nodesim.controllers.workload.pod_control import PodControl
 from nodesim.controllers.workload.pods import ManagedPod
 from nodesim.controllers.workload.revision_hash import revision_hash
 from nodesim.controllers.workload.revisions import RevisionView, find_revision, in_order, new_revision
-from nodesim.controllers.workload.script import Answers, Dated, Order, Outcome, Script, ask, why
-from nodesim.machine import Call
+from nodesim.controllers.workload.script import Answers, Order, Outcome, Script, WorkloadSync, ask, why
 from nodesim.messages import Delete, Get, Update
 from nodesim.objects import Document, encode_document
 from nodesim.profiles import Profile
@@ -41,7 +40,7 @@ PodsByNode: TypeAlias = dict[str, list[ManagedPod]]
 
 
 @attrs.define
-class DaemonSetSync(Dated):
+class DaemonSetSync(WorkloadSync):
     """One sync; `pods` and `nodes` give what the caches hold: pods that are its own or nobody's."""
 
     view: DaemonSetView
@@ -107,7 +106,7 @@ class DaemonSetSync(Dated):
         plan = placing.plan(self.nodes(), pods)
         self.again_us = plan.again_us
         for type_, reason, text in plan.tell:
-            yield self._event(type_, reason, text)
+            yield self.event(type_, reason, text)
         return (yield from self._sync_nodes(plan.make, plan.delete))
 
     def _update(self) -> Generator[Order, Answers, str]:
@@ -120,16 +119,10 @@ class DaemonSetSync(Dated):
     def _sync_nodes(self, make: list[str], delete: list[ManagedPod]) -> Generator[Order, Answers, str]:
         view, made, gone = self.view, make[:BURST_REPLICAS], delete[:BURST_REPLICAS]
         self.expectations.expect(view.key, len(made), [pod.key for pod in gone], self.now_us)
-        control = PodControl(view.parent, self.expectations, self._event)
+        control = PodControl(view.parent, self.expectations, self.event)
         started = yield from control.create([encode_document(pod_of(view, self.revision, node)) for node in made])
         failed = yield from control.delete(gone)
         return started.error or failed
-
-    def _event(self, type_: str, reason: str, message: str) -> Call:
-        view = self.view
-        return self.recorder.event(
-            self.now_us, "DaemonSet", view.namespace, view.name, view.uid, type_, reason, message
-        )
 
     # --- revisions and status ------------------------------------------------------------------------------------
 

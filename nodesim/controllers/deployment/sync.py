@@ -40,7 +40,16 @@ from nodesim.controllers.deployment.sizes import SHARE, Size, active, new_size, 
 from nodesim.controllers.deployment.views import RECREATE, DeploymentView, PodOfSet
 from nodesim.controllers.replicaset import ReplicaSetView, replica_set_view
 from nodesim.controllers.workload.claims import claim
-from nodesim.controllers.workload.script import Answers, Dated, Order, Outcome, Script, ask, namespace_terminates, why
+from nodesim.controllers.workload.script import (
+    Answers,
+    Order,
+    Outcome,
+    Script,
+    WorkloadSync,
+    ask,
+    namespace_terminates,
+    why,
+)
 from nodesim.machine import Call, Record
 from nodesim.messages import Create, Delete, Update
 from nodesim.objects import Document, encode_document, find_condition
@@ -54,10 +63,10 @@ class SyncFailed(Exception):
 
 
 @attrs.define
-class DeploymentSync(Dated):
+class DeploymentSync(WorkloadSync):
     """One sync; `annotations` and `status` change in it as the controller's own copy of the Deployment does."""
 
-    deployment: DeploymentView
+    view: DeploymentView
     candidates: Sequence[ReplicaSetView]
     pods: Mapping[str, Sequence[PodOfSet]]
     """The pods of each ReplicaSet that the Deployment selects, by the ReplicaSet's UID."""
@@ -74,14 +83,14 @@ class DeploymentSync(Dated):
 
     def run(self) -> Script:
         """The script; a failed request ends it."""
-        self.annotations, self.status = dict(self.deployment.annotations), self.deployment.status
+        self.annotations, self.status = dict(self.view.annotations), self.view.status
         try:
             return Outcome(again_us=(yield from self._sync()))
         except SyncFailed as failed:
             return Outcome(str(failed))
 
     def _sync(self) -> Generator[Order, Answers, int | None]:
-        deployment = self.deployment
+        deployment = self.view
         self.sets, error = yield from claim(
             deployment.parent,
             deployment.deletion_us,
@@ -107,7 +116,7 @@ class DeploymentSync(Dated):
 
     def _note_pause(self) -> Generator[Order, Answers, None]:
         """A pause and its end stop the clock of progress.  Source: `checkPausedConditions`."""
-        deployment = self.deployment
+        deployment = self.view
         held = find_condition(self.status, statuses.PROGRESSING)
         reason = held.get("reason") if held is not None else None
         if deployment.deadline_seconds is None or reason == statuses.TIMED_OUT:
@@ -125,20 +134,20 @@ class DeploymentSync(Dated):
         """Source: `isScalingEvent`."""
         new, old = yield from self._find(create=False)
         desired = [desired_of(rs) for rs in active(_all(new, old))]
-        return any(number is not None and number != self.deployment.replicas for number in desired)
+        return any(number is not None and number != self.view.replicas for number in desired)
 
     def _scale(self) -> Generator[Order, Answers, None]:
         """Source: `sync`, `scale`."""
         new, old = yield from self._find(create=False)
-        for size in scaled_sizes(self.deployment, new, old):
+        for size in scaled_sizes(self.view, new, old):
             yield from self._resize(size.rs, size.replicas, size.why)
-        if self.deployment.paused:
+        if self.view.paused:
             yield from self._clean_up(old)
         yield from self._write_counts(new, old)
 
     def _roll(self) -> Generator[Order, Answers, int | None]:
         """Source: `rolloutRolling`, `reconcileNewReplicaSet`, `reconcileOldReplicaSets`."""
-        deployment = self.deployment
+        deployment = self.view
         new, old = yield from self._find(create=True)
         assert new is not None
         wanted = deployment.replicas
@@ -175,8 +184,8 @@ class DeploymentSync(Dated):
         if new is None:
             new, old = yield from self._find(create=True)
         assert new is not None
-        yield from self._resize(new, self.deployment.replicas, "recreate")
-        if statuses.complete(self.deployment, self.status):
+        yield from self._resize(new, self.view.replicas, "recreate")
+        if statuses.complete(self.view, self.status):
             yield from self._clean_up(old)
         return (yield from self._write_progress(new, old))
 
@@ -194,7 +203,7 @@ class DeploymentSync(Dated):
 
         Source: `getAllReplicaSetsAndSyncRevision`, `getNewReplicaSet`.
         """
-        deployment = self.deployment
+        deployment = self.view
         new = find_new(deployment, self.sets)
         old = find_old(self.sets, new)
         revision = max_revision(old) + 1
@@ -225,7 +234,7 @@ class DeploymentSync(Dated):
         return True
 
     def _create(self, old: Sequence[ReplicaSetView], revision: int) -> Generator[Order, Answers, ReplicaSetView]:
-        deployment = self.deployment
+        deployment = self.view
         document = new_replica_set(deployment, self.status.get("collisionCount"))
         replicas = new_size(deployment, replicas_of(old), 0)
         document["spec"]["replicas"] = replicas
@@ -254,12 +263,12 @@ class DeploymentSync(Dated):
         text = f'Failed to create new replica set "{name}": {why(answer)}'
         if deployment.deadline_seconds is not None:
             yield from self._progress("False", "ReplicaSetCreateError", text, must=False)
-        yield self._event("Warning", "ReplicaSetCreateError", text)
+        yield self.event("Warning", "ReplicaSetCreateError", text)
         raise SyncFailed(text)
 
     def _taken(self, name: str, error: str, revision: int) -> Generator[Order, Answers, ReplicaSetView]:
         """The name is used: by the very ReplicaSet, which the cache did not show, or by another (a collision)."""
-        deployment = self.deployment
+        deployment = self.view
         found = self.known.get(f"{deployment.namespace}/{name}")
         if found is None:
             raise SyncFailed(error)
@@ -278,14 +287,14 @@ class DeploymentSync(Dated):
 
         The size and the annotations of the Deployment's size; these alone only where every set gets its share.
         """
-        sizes, before = size_annotations(self.deployment), rs.replicas
+        sizes, before = size_annotations(self.view), rs.replicas
         noted = all(rs.annotations.get(key) == item for key, item in sizes.items())
         if before == replicas and (noted or reason != SHARE):
             return rs
         made = yield from self._put_set(rs, {**rs.annotations, **sizes}, {"replicas": replicas})
         if before != replicas:
             fields = {"replica_set": rs.name, "from": before, "to": replicas, "why": reason}
-            yield Record("ReplicaSetSized", self.deployment.parent.ref, fields)
+            yield Record("ReplicaSetSized", self.view.parent.ref, fields)
             word = "up" if replicas > before else "down"
             middle = f"from {before} to {replicas}" if self.says_from else f"to {replicas}"
             yield self._scaling_event(f"Scaled {word} replica set {rs.name} {middle}")
@@ -306,7 +315,7 @@ class DeploymentSync(Dated):
 
     def _clean_up(self, old: Sequence[ReplicaSetView]) -> Generator[Order, Answers, None]:
         """Delete the oldest of those that are empty, down to revisionHistoryLimit.  Source: `cleanupDeployment`."""
-        limit = self.deployment.history_limit
+        limit = self.view.history_limit
         if limit is None:
             return
         living = [rs for rs in old if rs.deletion_us is None]
@@ -323,7 +332,7 @@ class DeploymentSync(Dated):
         self, status: Callable[..., Document], new: ReplicaSetView | None, old: Sequence[ReplicaSetView]
     ) -> Document:
         counts = self.counts_terminating
-        return status(self.deployment, self.status, _all(new, old), new, self.wall_us, terminating=counts)
+        return status(self.view, self.status, _all(new, old), new, self.wall_us, terminating=counts)
 
     def _write_counts(
         self, new: ReplicaSetView | None, old: Sequence[ReplicaSetView]
@@ -340,7 +349,7 @@ class DeploymentSync(Dated):
         """Source: `syncRolloutStatus`; gives when to look again."""
         made = self._made(statuses.rollout_status, new, old)
         if not statuses.differs(self.status, made):
-            look_again_us = statuses.look_again_us(self.deployment, self.status, made, self.wall_us)
+            look_again_us = statuses.look_again_us(self.view, self.status, made, self.wall_us)
             return None if look_again_us is None else self.now_us + look_again_us - self.wall_us
         self.status = made
         yield from self._put_status()
@@ -353,7 +362,7 @@ class DeploymentSync(Dated):
 
     def _put_status(self, *, must: bool = True) -> Generator[Order, Answers, None]:
         """The status and the annotations, against the version of the cache."""
-        deployment = self.deployment
+        deployment = self.view
         metadata = {**deployment.document["metadata"], "annotations": dict(self.annotations)}
         document = encode_document({**deployment.document, "metadata": metadata, "status": self.status})
         answer = yield from ask(Update("deployments", deployment.namespace, deployment.name, "status", document))
@@ -361,13 +370,7 @@ class DeploymentSync(Dated):
             raise SyncFailed(why(answer))
 
     def _scaling_event(self, message: str) -> Call:
-        return self._event("Normal", "ScalingReplicaSet", message)
-
-    def _event(self, type_: str, reason: str, message: str) -> Call:
-        parent = self.deployment.parent
-        return self.recorder.event(
-            self.now_us, parent.kind, parent.namespace, parent.name, parent.uid, type_, reason, message
-        )
+        return self.event("Normal", "ScalingReplicaSet", message)
 
 
 def _all(new: ReplicaSetView | None, old: Sequence[ReplicaSetView]) -> list[ReplicaSetView]:

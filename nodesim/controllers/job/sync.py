@@ -32,8 +32,7 @@ from nodesim.controllers.workload.claims import claim
 from nodesim.controllers.workload.expectations import Expectations
 from nodesim.controllers.workload.pod_control import PodControl
 from nodesim.controllers.workload.pods import ManagedPod
-from nodesim.controllers.workload.script import Answers, Ask, Dated, Order, Outcome, Script, ask, why
-from nodesim.machine import Call
+from nodesim.controllers.workload.script import Answers, Ask, Order, Outcome, Script, WorkloadSync, ask, why
 from nodesim.messages import Update
 from nodesim.objects import Document, encode_document, find_condition, is_condition_true, whole_second
 from nodesim.profiles import Profile
@@ -47,7 +46,7 @@ _TOO_LONG: Final = ("DeadlineExceeded", "Job was active longer than specified de
 
 
 @attrs.define
-class JobSync(Dated):
+class JobSync(WorkloadSync):
     """One sync on the pods that are its own or nobody's; `manages`: the expectations were met when it began."""
 
     view: JobView
@@ -100,13 +99,9 @@ class JobSync(Dated):
     def _again(self, at_us: int) -> None:
         self.again_us = at_us if self.again_us is None else min(self.again_us, at_us)
 
-    def _event(self, type_: str, reason: str, message: str) -> Call:
-        view = self.view
-        return self.recorder.event(self.now_us, "Job", view.namespace, view.name, view.uid, type_, reason, message)
-
     @property
     def _pod_control(self) -> PodControl:
-        return PodControl(self.view.parent, self.expectations, self._event)
+        return PodControl(self.view.parent, self.expectations, self.event)
 
     # --- is it over? ---------------------------------------------------------------------------------------------
 
@@ -179,7 +174,7 @@ class JobSync(Dated):
         if not tally.add(condition("Suspended", f"Job{word}", f"Job {word.lower()}", self.wall_us, status)):
             return
         tally.changed = True
-        yield self._event("Normal", word, f"Job {word.lower()}")
+        yield self.event("Normal", word, f"Job {word.lower()}")
         if not suspend:
             tally.status["startTime"] = whole_second(self.wall_us)
 
@@ -318,13 +313,13 @@ class JobSync(Dated):
     def _tell_end(self, tally: Tally) -> Generator[Order, Answers, None]:
         assert self.finished is not None
         if self.finished["type"] != "Complete":
-            yield self._event("Warning", self.finished["reason"], self.finished["message"])
+            yield self.event("Warning", self.finished["reason"], self.finished["message"])
             return
         wanted = self.view.completions
         if wanted is not None and (tally.status.get("succeeded") or 0) > wanted:
             text = "Too many succeeded pods running after completion count reached"
-            yield self._event("Warning", "TooManySucceededPods", text)
-        yield self._event("Normal", "Completed", "Job completed")
+            yield self.event("Warning", "TooManySucceededPods", text)
+        yield self.event("Normal", "Completed", "Job completed")
 
     def _write(self, tally: Tally) -> Generator[Order, Answers, str]:
         whole = encode_document({**self.document, "status": tally.status})

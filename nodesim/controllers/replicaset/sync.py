@@ -28,8 +28,8 @@ from nodesim.controllers.workload.expectations import Expectations
 from nodesim.controllers.workload.ownership import pod_from_template
 from nodesim.controllers.workload.pod_control import PodControl
 from nodesim.controllers.workload.pods import ManagedPod
-from nodesim.controllers.workload.script import Answers, Dated, Order, Outcome, Script, ask, why
-from nodesim.machine import Answered, Call, Record
+from nodesim.controllers.workload.script import Answers, Order, Outcome, Script, WorkloadSync, ask, why
+from nodesim.machine import Answered, Record
 from nodesim.messages import Get, Update
 from nodesim.objects import Document, encode_document
 from nodesim.units import SECOND
@@ -38,10 +38,10 @@ BURST_REPLICAS: Final = 500
 
 
 @attrs.define
-class ReplicaSetSync(Dated):
+class ReplicaSetSync(WorkloadSync):
     """One sync on the pods that are its own or nobody's; `scales`: the expectations were met when it began."""
 
-    rs: ReplicaSetView
+    view: ReplicaSetView
     candidates: Sequence[ManagedPod]
     scales: bool
     related_on: Mapping[str, int]
@@ -52,7 +52,7 @@ class ReplicaSetSync(Dated):
 
     def run(self) -> Script:
         """Claim, scale, write the status."""
-        rs = self.rs
+        rs = self.view
         active = [item for item in self.candidates if item.pod.active]
         pods, error = yield from claim(rs.parent, rs.deletion_us, "pods", active, lambda item: rs.selects(item.labels))
         if error:
@@ -63,18 +63,14 @@ class ReplicaSetSync(Dated):
             error = yield from self._create(missing) if missing > 0 else self._delete(pods, -missing)
         return (yield from self._write_status(pods, error))
 
-    def _event(self, type_: str, reason: str, message: str) -> Call:
-        rs = self.rs
-        return self.recorder.event(self.now_us, "ReplicaSet", rs.namespace, rs.name, rs.uid, type_, reason, message)
-
     # --- scale: `manageReplicas` ---------------------------------------------------------------------------------
 
     @property
     def _pod_control(self) -> PodControl:
-        return PodControl(self.rs.parent, self.expectations, self._event)
+        return PodControl(self.view.parent, self.expectations, self.event)
 
     def _create(self, missing: int) -> Generator[Order, Answers, str]:
-        rs, count = self.rs, min(missing, BURST_REPLICAS)
+        rs, count = self.view, min(missing, BURST_REPLICAS)
         self.expectations.expect(rs.key, count, (), self.now_us)
         pod = encode_document(pod_from_template(rs.parent, rs.template))
         started = yield from self._pod_control.create([pod] * count)
@@ -82,13 +78,13 @@ class ReplicaSetSync(Dated):
 
     def _delete(self, pods: Sequence[ManagedPod], surplus: int) -> Generator[Order, Answers, str]:
         chosen = deletion_order(pods, self.related_on, self.wall_us)[: min(surplus, BURST_REPLICAS)]
-        self.expectations.expect(self.rs.key, 0, [item.key for item in chosen], self.now_us)
+        self.expectations.expect(self.view.key, 0, [item.key for item in chosen], self.now_us)
         return (yield from self._pod_control.delete(chosen))
 
     # --- status --------------------------------------------------------------------------------------------------
 
     def _write_status(self, pods: Sequence[ManagedPod], error: str) -> Script:
-        rs = self.rs
+        rs = self.view
         status = self._status(pods, error)
         if differs(rs, status):
             answer = yield from ask(self._put_status(rs.document, status))
@@ -101,16 +97,16 @@ class ReplicaSetSync(Dated):
 
     def _status(self, pods: Sequence[ManagedPod], error: str) -> Document:
         terminating = sum(self._terminates(item) for item in self.candidates) if self.counts_terminating else None
-        return new_status(self.rs, pods, error, self.wall_us, terminating)
+        return new_status(self.view, pods, error, self.wall_us, terminating)
 
     def _terminates(self, item: ManagedPod) -> bool:
         """Source: `FilterTerminatingPods`, `FilterClaimedPods`."""
         going = item.deletion_us is not None and not item.pod.terminal
-        return going and item.owner is not None and item.owner.uid == self.rs.uid and self.rs.selects(item.labels)
+        return going and item.owner is not None and item.owner.uid == self.view.uid and self.view.selects(item.labels)
 
     def _write_again(self, pods: Sequence[ManagedPod], error: str) -> Generator[Order, Answers, Answered]:
         """On the fresh object; the generation that was acted upon stays the observed one."""
-        rs = self.rs
+        rs = self.view
         read = yield from ask(Get("replicasets", rs.namespace, rs.name))
         if not read.ok or read.document is None:
             return read
@@ -119,11 +115,11 @@ class ReplicaSetSync(Dated):
 
     def _put_status(self, document: Document, status: Document) -> Update:
         whole = encode_document({**document, "status": status})
-        return Update("replicasets", self.rs.namespace, self.rs.name, "status", whole)
+        return Update("replicasets", self.view.namespace, self.view.name, "status", whole)
 
     def _look_again_us(self, status: Document, error: str) -> int | None:
         """Pods that are ready but not available yet want another look after minReadySeconds."""
-        rs = self.rs
+        rs = self.view
         wanted = (status.get("readyReplicas", 0), status.get("availableReplicas", 0))
         if not error and rs.min_ready_seconds and wanted[0] == rs.replicas != wanted[1]:
             return self.now_us + rs.min_ready_seconds * SECOND

@@ -31,7 +31,7 @@ from nodesim.controllers.statefulset.views import (
 from nodesim.controllers.workload.claims import claim
 from nodesim.controllers.workload.pods import ManagedPod
 from nodesim.controllers.workload.revisions import RevisionView, find_revision
-from nodesim.controllers.workload.script import Answers, Ask, Dated, Order, Outcome, Script, ask, why
+from nodesim.controllers.workload.script import Answers, Ask, Order, Outcome, Script, WorkloadSync, ask, why
 from nodesim.machine import Answered, Call, Record
 from nodesim.messages import Create, Delete, Get, Patch, Request, Update
 from nodesim.objects import Document, encode_document
@@ -47,7 +47,7 @@ Work: TypeAlias = "tuple[str, str, Request] | None"
 
 
 @attrs.define
-class StatefulSetSync(Dated):
+class StatefulSetSync(WorkloadSync):
     """One sync on the pods and revisions that are its own or nobody's."""
 
     view: StatefulSetView
@@ -197,7 +197,7 @@ class StatefulSetSync(Dated):
             anew = step.why == "Failed" and self.profile.statefulset_recreates_at_once
             if anew and last is not None:
                 text = f"StatefulSet {self.view.key} is recreating failed Pod {last[1]}"
-                yield self._event("Warning", "RecreatingFailedPod", text)
+                yield self.event("Warning", "RecreatingFailedPod", text)
             yield from self._do([work for _, work in found if work is not None])
             if self.error:
                 return True
@@ -222,20 +222,14 @@ class StatefulSetSync(Dated):
             verb, pod, _ = works[place]
             if answer.ok:
                 text = f"{verb} Pod {pod} in StatefulSet {self.view.name} successful"
-                return [self._event("Normal", f"Successful{verb.capitalize()}", text)]
+                return [self.event("Normal", f"Successful{verb.capitalize()}", text)]
             if verb == "create" and answer.code == 409:
                 return []
             text = f"{verb} Pod {pod} in StatefulSet {self.view.name} failed error: {why(answer)}"
-            return [self._event("Warning", f"Failed{verb.capitalize()}", text)]
+            return [self.event("Warning", f"Failed{verb.capitalize()}", text)]
 
         answers = yield Ask(tuple(request for _, _, request in works), told)
         self.error = self.error or next((why(answer) for answer in answers if not answer.ok), "")
-
-    def _event(self, type_: str, reason: str, message: str) -> Call:
-        view = self.view
-        return self.recorder.event(
-            self.now_us, "StatefulSet", view.namespace, view.name, view.uid, type_, reason, message
-        )
 
     def _note_wait(self) -> Generator[Order, Answers, None]:
         """Record for whom the set waits, when that changed."""
