@@ -185,21 +185,21 @@ def _within(question: _Question) -> Verdict:
         if before.true:
             why = f"true too early, before {window}: {_since(before)}"
             return question.verdict(False, before.t_us, why, before)
-    found = question.first(question.from_us, question.end_us)
-    if found is not None:
-        return question.verdict(True, found[0], _since(found[1]), found[1])
-    if question.open:
-        return question.undecided(f"not true yet, and its window ends at {instant(question.until_us)}")
-    return _missed(question, f"not in {window}")
+    return _in_time(question, "its window ends at", f"in {window}")
 
 
 def _by(question: _Question) -> Verdict:
+    return _in_time(question, "it has until", f"by {instant(question.until_us)}")
+
+
+def _in_time(question: _Question, ends: str, when: str) -> Verdict:
+    """Is it true at some instant of its window?"""
     found = question.first(question.from_us, question.end_us)
     if found is not None:
         return question.verdict(True, found[0], _since(found[1]), found[1])
     if question.open:
-        return question.undecided(f"not true yet, and it has until {instant(question.until_us)}")
-    return _missed(question, f"not by {instant(question.until_us)}")
+        return question.undecided(f"not true yet, and {ends} {instant(question.until_us)}")
+    return _missed(question, f"not {when}")
 
 
 def _missed(question: _Question, when: str) -> Verdict:

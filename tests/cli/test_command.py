@@ -300,32 +300,37 @@ def test_a_wrong_wish_for_real_time_ends_with_2(tmp_path: Path, arguments: list[
     assert "Traceback" not in done.stderr
 
 
+def planted(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """What becomes of a run in a process in which this code is executed first."""
+    (folder / "sitecustomize.py").write_text(code)
+    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    return nodesim("run", small(folder), env={"PYTHONPATH": path})
+
+
 def test_ctrl_c_while_modules_are_read_ends_with_130_and_no_traceback(tmp_path: Path) -> None:
     """The command takes half a second to begin; Ctrl-C in it is an end like any other."""
-    (tmp_path / "sitecustomize.py").write_text(
+    done = planted(
+        tmp_path,
         "import sys\n"
         "class Interrupts:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'nodesim.scenario.runner':\n"
         "            raise KeyboardInterrupt\n"
-        "sys.meta_path.insert(0, Interrupts())\n"
+        "sys.meta_path.insert(0, Interrupts())\n",
     )
-    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
-    done = nodesim("run", small(tmp_path), env={"PYTHONPATH": path})
     assert done.returncode == ExitCode.INTERRUPTED
     assert done.stderr == "interrupted\n"
 
 
 def test_a_bug_ends_with_70_the_actor_and_the_replay(tmp_path: Path) -> None:
     """A machine that raises: its name, the event and the command that shows it again."""
-    (tmp_path / "sitecustomize.py").write_text(
+    done = planted(
+        tmp_path,
         "import nodesim.scheduler as s\n"
         "def handle(self, event, now_us):\n"
         "    raise RuntimeError('planted')\n"
-        "s.Scheduler.handle = handle\n"
+        "s.Scheduler.handle = handle\n",
     )
-    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
-    done = nodesim("run", small(tmp_path), env={"PYTHONPATH": path})
     assert done.returncode == ExitCode.BUG
     assert "actor scheduler crashed at 0.000000 s on Started()" in done.stderr
     assert "planted" in done.stderr

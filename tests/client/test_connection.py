@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nodesim.client import ClientMachine, WatchSpec
 from nodesim.machine import (
     Answered,
     Call,
     Changed,
-    Frame,
     Record,
     Send,
     SetTimer,
@@ -26,7 +23,6 @@ from nodesim.messages import (
     Dial,
     Done,
     Failure,
-    Get,
     List,
     Listed,
     Ping,
@@ -39,23 +35,7 @@ from nodesim.messages import (
 from nodesim.objects import encode_document
 from nodesim.streams import Streams
 from nodesim.units import MILLISECOND, SECOND
-
-GET = Get("nodes", "", "w0")
-
-
-class Recorder:
-    """A program that notes what it hears, and calls when it is told to."""
-
-    def __init__(self) -> None:
-        self.heard: list[Any] = []
-
-    def handle(self, event: Any, now_us: int) -> list[Any]:
-        """Note the event; a `Told` carries the effects to answer with."""
-        if isinstance(event, Told):
-            assert isinstance(event.step, list)
-            return event.step
-        self.heard.append(event)
-        return []
+from tests.client.script import GET, Recorder, frame, sends
 
 
 def client(*watches: WatchSpec) -> tuple[ClientMachine, Recorder]:
@@ -67,16 +47,6 @@ def client(*watches: WatchSpec) -> tuple[ClientMachine, Recorder]:
 def call(tag: str, timeout_us: int | None = None) -> Told:
     """Have the program ask for a node."""
     return Told([Call(tag, GET, timeout_us)])
-
-
-def frame(message: Any, connection: int = 1, in_reply_to: int = 0) -> Frame:
-    """A frame from the server."""
-    return Frame("apiserver", 0, in_reply_to, connection, message)
-
-
-def sends(effects: list[Any]) -> list[Any]:
-    """The messages among effects."""
-    return [effect.message for effect in effects if isinstance(effect, Send)]
 
 
 def opened(machine: ClientMachine, now_us: int = 0) -> None:

@@ -45,23 +45,7 @@ from nodesim.messages import (
 from nodesim.objects import encode_document
 from nodesim.streams import Streams
 from nodesim.units import SECOND
-
-GET = Get("nodes", "", "w0")
-
-
-class Recorder:
-    """A program that notes what it hears, and does what it is told."""
-
-    def __init__(self) -> None:
-        self.heard: list[Any] = []
-
-    def handle(self, event: Any, now_us: int) -> list[Any]:
-        """Note the event; a `Told` carries the effects to answer with."""
-        if isinstance(event, Told):
-            assert isinstance(event.step, list)
-            return event.step
-        self.heard.append(event)
-        return []
+from tests.client.script import GET, Recorder, frame, sends
 
 
 def process(*watches: WatchSpec) -> tuple[Process, list[Recorder]]:
@@ -76,20 +60,10 @@ def process(*watches: WatchSpec) -> tuple[Process, list[Recorder]]:
     return Process("someone", make), lives
 
 
-def frame(message: Any, connection: int = 1, in_reply_to: int = 0, cause: str = "") -> Frame:
-    """A frame from the server."""
-    return Frame("apiserver", 0, in_reply_to, connection, message, cause)
-
-
 def open_one(machine: Process, connection: int = 1) -> None:
     """Have it open its connection."""
     machine.handle(Told([Call("first", GET)]), 0)
     machine.handle(frame(Accept(), connection), 0)
-
-
-def sends(effects: list[Any]) -> list[Any]:
-    """The messages among effects."""
-    return [effect.message for effect in effects if isinstance(effect, Send)]
 
 
 def records(effects: list[Any]) -> list[tuple[str, Any]]:

@@ -8,10 +8,11 @@ import pytest
 
 from nodesim.client import ClientMachine, WatchSpec
 from nodesim.client.reflector import Reflector
-from nodesim.machine import Changed, Frame, Send, SetTimer, Started, TimerFired
+from nodesim.machine import Changed, Send, SetTimer, Started, TimerFired
 from nodesim.messages import Accept, Done, Listed, Renewed, Reset, Watch, WatchEvent
 from nodesim.objects import Document, encode_document
 from nodesim.streams import Streams
+from tests.client.script import frame
 
 View = tuple[str, int]
 
@@ -144,11 +145,6 @@ class Deaf:
         """Count."""
         self.turns += 1
         return []
-
-
-def frame(message: Any, connection: int = 1, in_reply_to: int = 0) -> Frame:
-    """A frame from the server."""
-    return Frame("apiserver", 0, in_reply_to, connection, message)
 
 
 def test_a_renewal_takes_no_turn_and_one_of_a_watch_that_is_over_is_not_heard() -> None:

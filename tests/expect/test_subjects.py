@@ -255,14 +255,19 @@ def test_comparisons_compare(operator: Any, true_for: list[int]) -> None:
     assert [figure for figure in (1, 2, 3) if compare(figure, wanted)] == true_for
 
 
-def test_an_invariant_is_untrue_while_it_is_broken() -> None:
-    """Two pairs of pods run doubly, 20-40 s and 30-50 s: broken from 20 to 50 s, whole before and after."""
-    script = Script()
-    for name, begin, end in (("a", 20, 40), ("b", 30, 50)):
+def _run_doubly(script: Script, **spans: tuple[int, int]) -> None:
+    """Pods of these names run on n1 from 1 s on, and on n2, too, from the one second to the other."""
+    for name, (begin, end) in spans.items():
         script.start(1, "n1", name, "u1")
         script.start(begin, "n2", name, "u2")
         script.stop(end, "n1", name, "u1")
     script.end(100)
+
+
+def test_an_invariant_is_untrue_while_it_is_broken() -> None:
+    """Two pairs of pods run doubly, 20-40 s and 30-50 s: broken from 20 to 50 s, whole before and after."""
+    script = Script()
+    _run_doubly(script, a=(20, 40), b=(30, 50))
     subject = Subject(kind="invariant", value="at-most-one-per-identity")
     assert _changes(script, subject) == [(0, True), (20, False), (50, True)]
     broken = ask(script, subject, "always")
@@ -287,11 +292,7 @@ def test_violations_of_an_instant_do_not_last() -> None:
 def test_violations_that_touch_leave_no_gap() -> None:
     """One identity is double up to 30 s, another from 30 s on."""
     script = Script()
-    for name, begin, end in (("a", 20, 30), ("b", 30, 40)):
-        script.start(1, "n1", name, "u1")
-        script.start(begin, "n2", name, "u2")
-        script.stop(end, "n1", name, "u1")
-    script.end(100)
+    _run_doubly(script, a=(20, 30), b=(30, 40))
     subject = Subject(kind="invariant", value="at-most-one-per-identity")
     assert _changes(script, subject) == [(0, True), (20, False), (40, True)]
 

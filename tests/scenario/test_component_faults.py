@@ -54,6 +54,23 @@ def tainted(result: RunResult, node: str) -> list[tuple[int, bool]]:
     return changes
 
 
+def marked_since(result: RunResult, from_us: int) -> list[int]:
+    """The instants from then on at which a node was believed to be Unknown."""
+    return [
+        sight.t_us
+        for n in range(9)
+        for sight in result.evidence.belief.sights(f"Node/w-{n}")
+        if sight.t_us >= from_us and ready_status(sight.state) == "Unknown"
+    ]
+
+
+def all_came_back(result: RunResult) -> None:
+    """In the end every node is Ready and without the taint."""
+    for n in range(9):
+        assert ready_status(result.evidence.belief.sights(f"Node/w-{n}")[-1].state) == "True"
+        assert (tainted(result, f"w-{n}") or [(0, False)])[-1][1] is False
+
+
 def silent(result: RunResult) -> list[TraceRecord]:
     """The decisions that a node is Unknown."""
     return [record for record in result.records if record.kind == "NodeStatusUnknown"]
@@ -125,21 +142,14 @@ def test_an_api_server_that_was_away_for_longer_than_the_grace_finds_all_nodes_s
     """
     result = run(tmp_path, profile, "{at: 2m, stop: {component: apiserver}, for: 80s}")
     back_us = 200 * SECOND
-    marked = [
-        sight.t_us
-        for n in range(9)
-        for sight in result.evidence.belief.sights(f"Node/w-{n}")
-        if sight.t_us >= back_us and ready_status(sight.state) == "Unknown"
-    ]
+    marked = marked_since(result, back_us)
     first_us = min(marked)
     assert back_us < first_us <= back_us + 6 * SECOND
     assert sum(t_us < first_us + SECOND for t_us in marked) >= 9
     granted = [record.t_us for record in result.records if record.kind == "TaintGranted" and record.t_us > back_us]
     assert all(t_us > first_us + SECOND for t_us in granted)
     assert not when(result, "EvictionStarted", "Pod/default/p0")
-    for n in range(9):
-        assert ready_status(result.evidence.belief.sights(f"Node/w-{n}")[-1].state) == "True"
-        assert (tainted(result, f"w-{n}") or [(0, False)])[-1][1] is False
+    all_came_back(result)
 
 
 @pytest.mark.slow
@@ -151,18 +161,11 @@ def test_an_api_server_that_stood_still_finds_all_nodes_silent(tmp_path: Path, p
     """
     result = run(tmp_path, profile, "{at: 2m, pause: {component: apiserver}, for: 60s}")
     back_us = 180 * SECOND
-    marked = [
-        sight.t_us
-        for n in range(9)
-        for sight in result.evidence.belief.sights(f"Node/w-{n}")
-        if sight.t_us >= back_us and ready_status(sight.state) == "Unknown"
-    ]
+    marked = marked_since(result, back_us)
     assert back_us <= min(marked) < back_us + SECOND // 2
     assert not when(result, "EvictionStarted", "Pod/default/p0")
     assert not when(result, "ContainerStopped", "Pod/default/p0")
-    for n in range(9):
-        assert ready_status(result.evidence.belief.sights(f"Node/w-{n}")[-1].state) == "True"
-        assert (tainted(result, f"w-{n}") or [(0, False)])[-1][1] is False
+    all_came_back(result)
     assert {(o.start_us, o.end_us) for outages in result.evidence.truth.outages.values() for o in outages} == {
         (120 * SECOND, back_us)
     }

@@ -18,6 +18,7 @@ from nodesim.units import MILLISECOND, MINUTE, SECOND
 from tests.scenario.timeline import (
     BOTH,
     CALLS_US,
+    EARLY_CUT_US,
     NO_EXECUTE,
     NO_SCHEDULE,
     NOT_READY,
@@ -37,8 +38,6 @@ from tests.upstream import section
 BEGIN_US: Final = 30 * SECOND
 """When kubelets are restarted to give them their phases."""
 CUT_US: Final = 62 * SECOND
-EARLY_CUT_US: Final = 24 * SECOND
-"""Kubelets that started together renew within 0.8 s of each other by then: one pass saw them all last."""
 THREE: Final = names("n", 3)
 FIVE: Final = names("n", 5)
 

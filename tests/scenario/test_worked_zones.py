@@ -15,6 +15,7 @@ from nodesim.units import MILLISECOND, MINUTE, SECOND
 from tests.scenario.timeline import (
     BOTH,
     CALLS_US,
+    EARLY_CUT_US,
     GRACE_PASSES,
     NO_EXECUTE,
     PERIOD_US,
@@ -28,8 +29,6 @@ from tests.scenario.timeline import (
     step,
 )
 
-EARLY_CUT_US: Final = 24 * SECOND
-"""Kubelets that started together renew within 0.8 s of each other by then: one pass saw them all last."""
 CUT_B_US: Final = 2 * MINUTE
 HEAL_B_US: Final = 5 * MINUTE
 EXCLUDED: Final = {"node.kubernetes.io/exclude-disruption": ""}

@@ -34,6 +34,8 @@ CALLS_US: Final = 20 * MILLISECOND
 """More than the API calls of one step take, at 2 ms each."""
 SLACK_US: Final = 300 * MILLISECOND
 """By how much a rate-limited taint may be late: its 100 ms grid, and passes that slide."""
+EARLY_CUT_US: Final = 24 * SECOND
+"""Kubelets that started together renew within 0.8 s of each other by then: one pass saw them all last."""
 GRACE_PASSES: Final = {"v1.24": 8, "v1.36": 10}
 """How many passes after the one that saw the last sign of life a node becomes Unknown."""
 BOTH: Final = tuple(sorted(GRACE_PASSES))

@@ -16,6 +16,7 @@ from nodesim.trace.reader import read_trace
 from nodesim.trace.records import TraceRecord
 from tests.transports import netns
 from tests.transports.processes import Started, start
+from tests.transports.told import of, readiness
 from transports.zeromq.keys import KeyFolder
 
 pytestmark = pytest.mark.slow
@@ -125,18 +126,6 @@ def _hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hosts]:
         finally:
             for process in (hub, first, second):
                 process.kill()
-
-
-def of(records: list[TraceRecord], actor: str, *kinds: str) -> list[TraceRecord]:
-    """An actor's records of some kinds."""
-    return [record for record in records if record.actor == actor and record.kind in kinds]
-
-
-def readiness(records: list[TraceRecord], node: str) -> list[tuple[int, str]]:
-    """What the API server believed of a node, and from when (us) on."""
-    told = [r for r in records if r.actor == "apiserver" and r.object == f"Node/{node}" and "state" in r.fields]
-    states = [(r.t_us, r.fields["state"].get("conditions", {}).get("Ready", {}).get("status", "")) for r in told]
-    return [(t_us, status) for t_us, status in states if status]
 
 
 def renewals(records: list[TraceRecord], node: str) -> list[tuple[int, int]]:

@@ -26,6 +26,7 @@ from nodesim.world.transport import HUB, Refused
 from nodesim.world.windows import Ear
 from nodesim.world.words import Done, Failed, Join, Parcels, encode_word
 from tests.transports.processes import FLAGSHIP, Started, start
+from tests.transports.told import of, readiness
 from transports.zeromq import ZeroMqTransport
 
 pytestmark = pytest.mark.slow
@@ -138,18 +139,6 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_live, "HELD_BACK_S", 0.1)
 
 
-def of(records: list[TraceRecord], actor: str, *kinds: str) -> list[TraceRecord]:
-    """An actor's records of some kinds."""
-    return [record for record in records if record.actor == actor and record.kind in kinds]
-
-
-def ready(records: list[TraceRecord], node: str) -> list[tuple[int, str]]:
-    """What the API server believed of a node, and from when (us) on."""
-    told = [r for r in records if r.actor == "apiserver" and r.object == f"Node/{node}" and "state" in r.fields]
-    states = [(r.t_us, r.fields["state"].get("conditions", {}).get("Ready", {}).get("status", "")) for r in told]
-    return [(t_us, status) for t_us, status in states if status]
-
-
 def undisturbed(records: list[TraceRecord], node: str) -> None:
     """Nothing happened to a node whose agent is well: no connection broke, no container stopped."""
     assert len(of(records, f"node/{node}", "KubeletStarted", "ContainerStarted")) == 2
@@ -179,7 +168,7 @@ def test_an_agent_that_is_killed_and_started_again_is_machines_that_lost_power(s
     connections = [record.fields["connection"] for record in of(records, "node/w-0", "ConnectionOpened")]
     assert connections == sorted(set(connections))
     assert len(connections) == 2
-    assert ready(records, "w-0")[-1][1] == "True"
+    assert readiness(records, "w-0")[-1][1] == "True"
     undisturbed(records, "w-1")
     probed = of(records, "probe", "Probed")
     assert len(probed) >= 5, "a user's actor lives in the hub, whatever becomes of the agents"
@@ -200,8 +189,8 @@ def test_an_agent_that_stalls_longer_than_the_grace_is_a_node_cut_off(story: Sto
     story.hub.ended()
     records = story.records()
     (back,) = of(records, "hub", "AgentReturned")
-    (unknown_us,) = [t_us for t_us, status in ready(records, "w-0") if status == "Unknown"]
-    revived = [t_us for t_us, status in ready(records, "w-0") if status == "True" and t_us > unknown_us]
+    (unknown_us,) = [t_us for t_us, status in readiness(records, "w-0") if status == "Unknown"]
+    revived = [t_us for t_us, status in readiness(records, "w-0") if status == "True" and t_us > unknown_us]
     assert revived
     assert revived[0] > back.t_us
     assert not of(records, "node/w-0", "ContainerStopped", "PoweredOff")

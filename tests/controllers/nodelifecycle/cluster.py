@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from nodesim.apiserver.patch import merge_patch
 from nodesim.controllers.nodelifecycle import NodeLifecycleController
 from nodesim.machine import Answered, Call, CancelTimer, Changed, Record, SetTimer, Started, Synced, TimerFired
 from nodesim.messages import Create, Get, Patch, Update
@@ -60,19 +61,6 @@ def pod(name: str, node_name: str, ready: str | None = "True") -> Document:
 def lease(name: str, renew_us: int) -> Document:
     """A node's Lease."""
     return {"kind": "Lease", "metadata": {"name": name, "namespace": LEASES}, "spec": {"renewTime": renew_us}}
-
-
-def merge(target: Any, change: Any) -> Any:
-    """What a merge patch makes of a value."""
-    if not isinstance(change, dict):
-        return change
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, item in change.items():
-        if item is None:
-            result.pop(key, None)
-        else:
-            result[key] = merge(result.get(key), item)
-    return result
 
 
 class Cluster:
@@ -187,7 +175,7 @@ class Cluster:
 
     def change(self, resource: str, key: str, change: Document) -> None:
         """Merge a change into a stored object."""
-        self.put(resource, merge(self.store[resource][key], change))
+        self.put(resource, merge_patch(self.store[resource][key], change))
 
     def delete(self, resource: str, key: str) -> None:
         """Remove an object."""
@@ -234,7 +222,7 @@ class Cluster:
         else:
             assert type(request) is Patch
             metadata = {name: item for name, item in (sent.get("metadata") or {}).items() if name != "resourceVersion"}
-            self.put(request.resource, merge(stored, {**sent, "metadata": metadata}))
+            self.put(request.resource, merge_patch(stored, {**sent, "metadata": metadata}))
         return 200, self.store[request.resource][key]
 
     # --- what a kubelet does
