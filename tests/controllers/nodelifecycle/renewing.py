@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodesim.units import MILLISECOND
+from nodesim.units import MILLISECOND, SECOND
 from tests.controllers.nodelifecycle.cluster import Cluster, node, zone_labels
 
 TRIP = 2 * MILLISECOND
@@ -22,6 +22,19 @@ def kept_alive(cluster: Cluster, names: list[str], from_us: int, until_us: int) 
     """Go on renewing."""
     for name in names:
         cluster.renew_every(name, from_us, until_us)
+
+
+def fall_silent(
+    cluster: Cluster,
+    names: list[str],
+    *,
+    but: list[str],
+    until_us: int,
+    labels: dict[str, dict[str, str]] | None = None,
+) -> None:
+    """Ready nodes that renew their leases once, at 0, but some of them go on."""
+    healthy(cluster, names, until_us=1, labels=labels)
+    kept_alive(cluster, but, 10 * SECOND, until_us)
 
 
 def two_zones(cluster: Cluster, size: int) -> tuple[list[str], list[str]]:

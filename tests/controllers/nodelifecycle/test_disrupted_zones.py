@@ -8,7 +8,7 @@ from nodesim.messages import Patch
 from nodesim.objects import decode_document
 from nodesim.units import MILLISECOND, SECOND
 from tests.controllers.nodelifecycle.cluster import Cluster, pod, zone_labels
-from tests.controllers.nodelifecycle.renewing import TRIP, healthy, kept_alive, unknown_at
+from tests.controllers.nodelifecycle.renewing import TRIP, fall_silent, healthy, kept_alive, unknown_at
 
 
 def test_1_7_10_leaving_master_disruption_gives_every_node_a_fresh_grace() -> None:
@@ -69,8 +69,7 @@ def test_1_7_4_an_excluded_node_does_not_count_but_is_tainted() -> None:
     cluster = Cluster()
     names = [f"n{n}" for n in range(1, 6)]
     labels = {"n1": {"node.kubernetes.io/exclude-disruption": "any"}}
-    healthy(cluster, names, until_us=1, labels=labels)
-    kept_alive(cluster, names[3:], 10 * SECOND, 200 * SECOND)
+    fall_silent(cluster, names, but=names[3:], until_us=200 * SECOND, labels=labels)
     cluster.start()
     cluster.run(90 * SECOND)
     assert cluster.zone_states() == {"": "Normal"}
@@ -99,8 +98,7 @@ def test_1_7_16_a_zone_of_excluded_nodes(working: bool, instants: list[int]) -> 
 def test_a_taint_that_could_not_be_stripped_keeps_its_node_in_the_set(failing: bool, granted: list[str]) -> None:
     """Master disruption: n1's taint stays, so that it is not queued again; stripped, it is, and costs a token later."""
     cluster = Cluster()
-    healthy(cluster, ["n1", "n2"], until_us=1)
-    kept_alive(cluster, ["n2"], 10 * SECOND, 21 * SECOND)
+    fall_silent(cluster, ["n1", "n2"], but=["n2"], until_us=21 * SECOND)
     cluster.start()
     cluster.run(74 * SECOND)
     if failing:

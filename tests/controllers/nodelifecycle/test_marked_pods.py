@@ -7,14 +7,13 @@ from itertools import pairwise
 from nodesim.messages import Update
 from nodesim.units import MILLISECOND, SECOND
 from tests.controllers.nodelifecycle.cluster import Cluster, node, pod
-from tests.controllers.nodelifecycle.renewing import TRIP, healthy, kept_alive
+from tests.controllers.nodelifecycle.renewing import TRIP, fall_silent
 
 
 def test_1_6_4_marking_is_tried_again_in_each_pass_until_it_works() -> None:
     """A pod whose PUT fails is PUT again every pass; NotFound is no failure and gets no event."""
     cluster = Cluster()
-    healthy(cluster, ["n1", "n2"], until_us=1)
-    kept_alive(cluster, ["n2"], 10 * SECOND, 200 * SECOND)
+    fall_silent(cluster, ["n1", "n2"], but=["n2"], until_us=200 * SECOND)
     for name in ("p1", "p2"):
         cluster.put("pods", pod(name, "n1"))
     cluster.put("pods", pod("no-ready", "n1", None))
@@ -35,8 +34,7 @@ def test_1_6_4_marking_is_tried_again_in_each_pass_until_it_works() -> None:
 def test_1_6_4_a_ready_node_and_a_deleted_one_clear_the_memory() -> None:
     """Back to Ready: pods are not marked by a later pass that finds the node False."""
     cluster = Cluster()
-    healthy(cluster, ["n1", "n2"], until_us=1)
-    kept_alive(cluster, ["n2"], 10 * SECOND, 200 * SECOND)
+    fall_silent(cluster, ["n1", "n2"], but=["n2"], until_us=200 * SECOND)
     cluster.put("pods", pod("p1", "n1"))
     cluster.start()
     cluster.fail = lambda request: 500 if type(request) is Update and request.resource == "pods" else None
@@ -97,8 +95,7 @@ def test_1_6_5_a_bound_pod_that_cannot_be_marked_is_tried_with_growing_pauses() 
 def test_a_node_that_lost_its_ready_condition_is_no_longer_to_be_marked() -> None:
     """1.2.10: without Ready there is neither taint work nor a memory of pods to mark."""
     cluster = Cluster()
-    healthy(cluster, ["n1", "n2"], until_us=1)
-    kept_alive(cluster, ["n2"], 10 * SECOND, 100 * SECOND)
+    fall_silent(cluster, ["n1", "n2"], but=["n2"], until_us=100 * SECOND)
     cluster.put("pods", pod("p1", "n1"))
     cluster.start()
     cluster.fail = lambda request: 500 if type(request) is Update and request.resource == "pods" else None

@@ -10,7 +10,7 @@ from nodesim.profiles import V1_24, V1_36, Profile, Settings
 from nodesim.streams import Streams
 from nodesim.units import MILLISECOND, SECOND
 from tests.controllers.nodelifecycle.cluster import Cluster, node, pod
-from tests.controllers.nodelifecycle.renewing import healthy, kept_alive, no_execute_writes, unknown_at
+from tests.controllers.nodelifecycle.renewing import fall_silent, healthy, no_execute_writes, unknown_at
 
 
 def test_1_5_3_a_posted_false_is_queued_by_the_next_pass_and_pods_stay() -> None:
@@ -34,8 +34,7 @@ def test_1_5_3_a_posted_false_is_queued_by_the_next_pass_and_pods_stay() -> None
 def test_1_5_6_not_ready_becomes_unreachable_without_waiting(profile: Profile, later_us: int) -> None:
     """False, then silent: the swap needs no token, adds first, and comes with Unknown (to 1.33: one pass later)."""
     cluster = Cluster(profile=profile)
-    healthy(cluster, ["n1", "n2", "n3"], until_us=1)
-    kept_alive(cluster, ["n2", "n3"], 10 * SECOND, 200 * SECOND)
+    fall_silent(cluster, ["n1", "n2", "n3"], but=["n2", "n3"], until_us=200 * SECOND)
     cluster.start()
     cluster.run(12 * SECOND)
     cluster.post("n1", "False")
@@ -51,8 +50,7 @@ def test_1_5_6_not_ready_becomes_unreachable_without_waiting(profile: Profile, l
 def test_1_4_2_taints_removed_by_hand_come_back() -> None:
     """NoSchedule with the event, NoExecute from the next pass's queue; a user's own NoExecute of our key goes."""
     cluster = Cluster()
-    healthy(cluster, ["n1", "n2"], until_us=1)
-    kept_alive(cluster, ["n2"], 10 * SECOND, 200 * SECOND)
+    fall_silent(cluster, ["n1", "n2"], but=["n2"], until_us=200 * SECOND)
     cluster.start()
     cluster.run(71 * SECOND)
     assert cluster.taints("n1") == ["unreachable"]
@@ -105,8 +103,7 @@ def test_1_1_2_a_no_execute_pass_slides_by_its_own_duration() -> None:
     settings = attrs.evolve(Settings.of(V1_36), node_eviction_rate_milli=10_000)
     cluster = Cluster(settings=settings)
     names = [f"n{n}" for n in range(1, 8)]
-    healthy(cluster, names, until_us=1)
-    kept_alive(cluster, names[3:], 10 * SECOND, 100 * SECOND)
+    fall_silent(cluster, names, but=names[3:], until_us=100 * SECOND)
     cluster.start()
     cluster.run(52 * SECOND)
     instants = [t_us - 50 * SECOND for t_us, _ in cluster.granted()]

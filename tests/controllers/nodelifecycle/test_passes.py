@@ -9,7 +9,7 @@ from nodesim.messages import Get, Update
 from nodesim.profiles import V1_24, V1_36, Settings
 from nodesim.units import MILLISECOND, SECOND
 from tests.controllers.nodelifecycle.cluster import Cluster, node, pod
-from tests.controllers.nodelifecycle.renewing import TRIP, healthy, kept_alive, unknown_at
+from tests.controllers.nodelifecycle.renewing import TRIP, fall_silent, healthy, unknown_at
 
 
 def test_1_2_7_a_node_whose_status_cannot_be_written_is_tried_six_times_and_not_counted() -> None:
@@ -44,8 +44,7 @@ def test_1_2_7_slow_tries_lose_their_ticks(latency_ms: int, tries_ms: list[int])
 def test_a_node_that_is_gone_at_the_retry_is_skipped() -> None:
     """PUT 404, GET 404: no pods are marked, and the pass ends."""
     cluster = Cluster()
-    healthy(cluster, ["n1", "n2"], until_us=1)
-    kept_alive(cluster, ["n2"], 10 * SECOND, 200 * SECOND)
+    fall_silent(cluster, ["n1", "n2"], but=["n2"], until_us=200 * SECOND)
     cluster.put("pods", pod("p", "n1"))
     cluster.start()
     cluster.run(49 * SECOND)
@@ -73,8 +72,7 @@ def test_1_2_5_deleted_and_recreated_between_two_passes_is_not_noticed() -> None
 def test_1_2_6_a_recreated_bare_node_is_marked_by_its_old_probe_time() -> None:
     """Gone for minutes, back without status: Unknown/NodeStatusNeverUpdated in its first pass."""
     cluster = Cluster()
-    healthy(cluster, ["n1", "n2"], until_us=1)
-    kept_alive(cluster, ["n2"], 10 * SECOND, 200 * SECOND)
+    fall_silent(cluster, ["n1", "n2"], but=["n2"], until_us=200 * SECOND)
     cluster.start()
     cluster.run(11 * SECOND)
     cluster.delete("nodes", "n1")
@@ -91,8 +89,7 @@ def test_v1_24_works_on_one_node_at_a_time() -> None:
     for profile in (V1_24, V1_36):
         cluster = Cluster(profile=profile)
         names = [f"n{n:02}" for n in range(12)]
-        healthy(cluster, [*names, "x1"], until_us=1)
-        kept_alive(cluster, ["x1"], 10 * SECOND, 200 * SECOND)
+        fall_silent(cluster, [*names, "x1"], but=["x1"], until_us=200 * SECOND)
         for name in names:
             cluster.put("pods", pod(f"p-{name}", name))
         cluster.start()
@@ -106,8 +103,7 @@ def test_v1_24_works_on_one_node_at_a_time() -> None:
 def test_a_node_that_waits_for_a_worker_is_looked_at_again() -> None:
     """Its lease arrives while the nodes before it are worked on: it is not marked."""
     cluster = Cluster(profile=V1_24)
-    healthy(cluster, ["n1", "n2", "n3"], until_us=1)
-    kept_alive(cluster, ["n3"], 10 * SECOND, 200 * SECOND)
+    fall_silent(cluster, ["n1", "n2", "n3"], but=["n3"], until_us=200 * SECOND)
     cluster.start()
     cluster.at(40 * SECOND - MILLISECOND + 1, lambda: cluster.heartbeat("n2"))
     cluster.run(60 * SECOND)
@@ -117,8 +113,7 @@ def test_a_node_that_waits_for_a_worker_is_looked_at_again() -> None:
 def test_the_next_pass_begins_a_period_after_the_end_of_the_last() -> None:
     """1.1.2: a pass that needed calls slides the rhythm; one that needed none does not."""
     cluster = Cluster()
-    healthy(cluster, ["n1", "n2", "n3"], until_us=1)
-    kept_alive(cluster, ["n3"], 10 * SECOND, 200 * SECOND)
+    fall_silent(cluster, ["n1", "n2", "n3"], but=["n3"], until_us=200 * SECOND)
     cluster.renew_every("n2", 10 * SECOND, 21 * SECOND)
     cluster.start()
     cluster.run(100 * SECOND)
@@ -138,8 +133,7 @@ def test_loops_begin_when_all_three_caches_are_filled() -> None:
 def test_records_hold_ints_and_strings_only_and_come_before_their_calls() -> None:
     """A record explains the call that follows it in the same turn."""
     cluster = Cluster()
-    healthy(cluster, ["n1", "n2"], until_us=1)
-    kept_alive(cluster, ["n2"], 10 * SECOND, 100 * SECOND)
+    fall_silent(cluster, ["n1", "n2"], but=["n2"], until_us=100 * SECOND)
     cluster.start()
     cluster.run(60 * SECOND)
     effects = [effect for t_us, effect in cluster.journal if t_us == 50 * SECOND]

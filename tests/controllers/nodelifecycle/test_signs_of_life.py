@@ -5,14 +5,13 @@ from __future__ import annotations
 from nodesim.messages import Get
 from nodesim.units import SECOND
 from tests.controllers.nodelifecycle.cluster import Cluster, node
-from tests.controllers.nodelifecycle.renewing import TRIP, healthy, kept_alive, unknown_at
+from tests.controllers.nodelifecycle.renewing import TRIP, fall_silent, unknown_at
 
 
 def test_1_3_10_a_status_without_renewal_costs_one_more_period() -> None:
     """Seen at 10 s, and the forgotten lease is taken for new at 15 s: Unknown 55 s after the pass that saw the post."""
     cluster = Cluster()
-    healthy(cluster, ["n1", "n2"], until_us=1)
-    kept_alive(cluster, ["n2"], 10 * SECOND, 200 * SECOND)
+    fall_silent(cluster, ["n1", "n2"], but=["n2"], until_us=200 * SECOND)
     cluster.start()
     cluster.run(9 * SECOND)
     cluster.post("n1")
@@ -23,8 +22,7 @@ def test_1_3_10_a_status_without_renewal_costs_one_more_period() -> None:
 def test_1_3_18_a_kubelet_that_writes_in_time_is_not_marked() -> None:
     """The PUT carries the cached resourceVersion: 409, the node is read again, has a new heartbeat, and stays Ready."""
     cluster = Cluster()
-    healthy(cluster, ["n1", "n2"], until_us=1)
-    kept_alive(cluster, ["n2"], 10 * SECOND, 200 * SECOND)
+    fall_silent(cluster, ["n1", "n2"], but=["n2"], until_us=200 * SECOND)
     cluster.start()
     cluster.run(49 * SECOND)
     cluster.watch_lag_us = 2 * SECOND

@@ -14,7 +14,14 @@ from nodesim.objects import decode_document
 from nodesim.profiles import V1_24, V1_36, Profile
 from nodesim.units import MILLISECOND, SECOND
 from tests.controllers.nodelifecycle.cluster import Cluster, node, pod
-from tests.controllers.nodelifecycle.renewing import TRIP, healthy, kept_alive, no_execute_writes, two_zones, unknown_at
+from tests.controllers.nodelifecycle.renewing import (
+    TRIP,
+    fall_silent,
+    kept_alive,
+    no_execute_writes,
+    two_zones,
+    unknown_at,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,8 +32,7 @@ from tests.controllers.nodelifecycle.renewing import TRIP, healthy, kept_alive, 
 def test_8_1_one_of_three_nodes_falls_silent(profile: Profile, grace_us: int, later_us: int) -> None:
     """Unknown at P + grace with pods and NoSchedule at once; NoExecute with it (to 1.33: one pass later); recovery."""
     cluster = Cluster(profile=profile)
-    healthy(cluster, ["n1", "n2", "n3"], until_us=1)
-    kept_alive(cluster, ["n2", "n3"], 10 * SECOND, 600 * SECOND)
+    fall_silent(cluster, ["n1", "n2", "n3"], but=["n2", "n3"], until_us=600 * SECOND)
     for name in ("n1", "n2", "n3"):
         cluster.put("pods", pod(f"p-{name}", name))
     cluster.run(SECOND)
@@ -74,8 +80,7 @@ def test_8_1_one_of_three_nodes_falls_silent(profile: Profile, grace_us: int, la
 def test_8_2_the_second_of_two_nodes_waits_ten_seconds_for_its_taint() -> None:
     """Two of three in one pass: Normal; the first NoExecute at once, the second exactly 10 s after it."""
     cluster = Cluster()
-    healthy(cluster, ["n1", "n2", "n3"], until_us=1)
-    kept_alive(cluster, ["n3"], 10 * SECOND, 100 * SECOND)
+    fall_silent(cluster, ["n1", "n2", "n3"], but=["n3"], until_us=100 * SECOND)
     cluster.start()
     cluster.run(100 * SECOND)
     assert unknown_at(cluster) == {"n1": 50 * SECOND, "n2": 50 * SECOND}
@@ -90,8 +95,7 @@ def test_8_3_three_of_five_in_one_pass_are_not_tainted_until_one_returns() -> No
     """Partial in a small zone: rate 0.  Back to two of five: Normal, the first taint 10 s after that pass."""
     cluster = Cluster()
     names = [f"n{n}" for n in range(1, 6)]
-    healthy(cluster, names, until_us=1)
-    kept_alive(cluster, names[3:], 10 * SECOND, 400 * SECOND)
+    fall_silent(cluster, names, but=names[3:], until_us=400 * SECOND)
     cluster.start()
     cluster.run(200 * SECOND)
     assert list(unknown_at(cluster)) == names[:3]
@@ -115,8 +119,7 @@ def test_8_3_a_node_marked_in_an_earlier_pass_keeps_its_taint() -> None:
     """Three of five in two passes: the first is tainted before the zone becomes Partial, the others are not."""
     cluster = Cluster()
     names = [f"n{n}" for n in range(1, 6)]
-    healthy(cluster, names, until_us=1)
-    kept_alive(cluster, names[3:], 10 * SECOND, 400 * SECOND)
+    fall_silent(cluster, names, but=names[3:], until_us=400 * SECOND)
     for name in names[1:3]:
         cluster.renew_every(name, 10 * SECOND, 11 * SECOND)
     cluster.start()
@@ -133,8 +136,7 @@ def test_8_4_thirty_of_fifty_one(dead: int, state: str, step_us: int) -> None:
     """Partial in a large zone: one taint per 100 s, the first with what the idle bucket had; 28 of 51: per 10 s."""
     cluster = Cluster()
     names = [f"n{n:02}" for n in range(51)]
-    healthy(cluster, names, until_us=1)
-    kept_alive(cluster, names[dead:], 10 * SECOND, 300 * SECOND)
+    fall_silent(cluster, names, but=names[dead:], until_us=300 * SECOND)
     cluster.start()
     cluster.run(300 * SECOND)
     assert len(unknown_at(cluster)) == dead
