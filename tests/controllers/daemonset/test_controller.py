@@ -91,12 +91,6 @@ def status(cluster: Bench) -> list[int]:
     return [found[name] for name in COUNTS]
 
 
-def image(cluster: Bench, name: str) -> None:
-    """A new template."""
-    containers = [{"name": "c", "image": name}]
-    cluster.patch("daemonsets", "web", {"spec": {"template": {"spec": {"containers": containers}}}})
-
-
 def images(cluster: Bench) -> list[str]:
     """The images, by node."""
     pods = sorted(cluster.listed("pods"), key=pinned)
@@ -188,7 +182,7 @@ def test_a_foreign_no_execute_taint_takes_the_pod_away() -> None:
 def test_a_rolling_update_goes_from_node_to_node() -> None:
     """One at a time; the next one when the last new pod is ready; old revisions stay in the history."""
     cluster = running()
-    image(cluster, "b")
+    cluster.image("daemonsets", "b")
     cluster.run(0.1)
     assert len(cluster.made(Delete, "pods")) == 1
     cluster.finish_all()
@@ -209,7 +203,7 @@ def test_a_pod_is_available_after_min_ready_seconds() -> None:
     cluster = running(2, minReadySeconds=10)
     cluster.run(15)
     assert cluster.get("daemonsets", "web")["status"]["numberAvailable"] == 2
-    image(cluster, "b")
+    cluster.image("daemonsets", "b")
     settle(cluster, 3)
     assert images(cluster) == ["b", "a"]
     cluster.run(12)
@@ -221,7 +215,7 @@ def test_surge_makes_the_new_pod_first() -> None:
     """Both run on the node until the new one is available."""
     strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     cluster = running(2, updateStrategy=strategy)
-    image(cluster, "b")
+    cluster.image("daemonsets", "b")
     cluster.run(0.1)
     assert places(cluster) == ["n1", "n1", "n2"]
     assert cluster.made(Delete, "pods") == []
@@ -232,7 +226,7 @@ def test_surge_makes_the_new_pod_first() -> None:
 def test_on_delete_waits_for_a_person() -> None:
     """Only what somebody deletes comes back with the new template."""
     cluster = running(2, updateStrategy={"type": "OnDelete"})
-    image(cluster, "b")
+    cluster.image("daemonsets", "b")
     cluster.run(60)
     assert images(cluster) == ["a", "a"]
     cluster.delete("pods", on(cluster, "n1"))
@@ -244,7 +238,7 @@ def test_a_template_that_comes_back_gets_its_revision_back() -> None:
     """With a new number; beyond revisionHistoryLimit old ones are forgotten."""
     cluster = running(1, revisionHistoryLimit=1)
     for name in ("b", "a", "c", "d"):
-        image(cluster, name)
+        cluster.image("daemonsets", name)
         settle(cluster)
     revisions = cluster.listed("controllerrevisions")
     found = {item["data"]["spec"]["template"]["spec"]["containers"][0]["image"]: item["revision"] for item in revisions}

@@ -48,12 +48,6 @@ def settle(cluster: Bench, rounds: int = 12) -> None:
     cluster.run(1)
 
 
-def image(cluster: Bench, name: str) -> None:
-    """A new template: `kubectl set image`."""
-    containers = [{"name": "c", "image": name}]
-    cluster.patch("deployments", "web", {"spec": {"template": {"spec": {"containers": containers}}}})
-
-
 def sizes(cluster: Bench) -> list[int]:
     """The replicas of the ReplicaSets, oldest first."""
     sets = sorted(cluster.listed("replicasets"), key=lambda item: item["metadata"]["creationTimestamp"])
@@ -127,7 +121,7 @@ def test_the_replica_set_says_whose_it_is_and_how_large_it_may_be() -> None:
 def test_a_rolling_update_goes_by_surge_and_availability(profile: Profile, first: str) -> None:
     """Of four, one more and one fewer: never fewer than three ready, never more than five that are not to go."""
     cluster = running(4, profile)
-    image(cluster, "b")
+    cluster.image("deployments", "b")
     for _ in range(40):
         cluster.run(0.003)
         pods = cluster.listed("pods")
@@ -148,9 +142,9 @@ def test_a_rolling_update_goes_by_surge_and_availability(profile: Profile, first
 def test_a_return_to_an_old_template_uses_its_replica_set_again() -> None:
     """No third ReplicaSet; the first gets the highest revision, and remembers its former one."""
     cluster = running(2)
-    image(cluster, "b")
+    cluster.image("deployments", "b")
     settle(cluster)
-    image(cluster, "a")
+    cluster.image("deployments", "a")
     settle(cluster)
     assert sizes(cluster) == [2, 0]
     notes = [
@@ -163,10 +157,10 @@ def test_a_return_to_an_old_template_uses_its_replica_set_again() -> None:
 def test_unhealthy_old_pods_go_first() -> None:
     """A broken update is replaced by a good one: pods that never became ready make room at once."""
     cluster = running(4)
-    image(cluster, "broken")
+    cluster.image("deployments", "broken")
     cluster.run(1)
     assert sizes(cluster) == [3, 2]
-    image(cluster, "c")
+    cluster.image("deployments", "c")
     cluster.run(1)
     reasons = [fields["why"] for fields in cluster.told("ReplicaSetSized")]
     assert "unhealthy" in reasons
@@ -177,7 +171,7 @@ def test_unhealthy_old_pods_go_first() -> None:
 def test_recreate_waits_for_the_last_old_pod_to_be_gone() -> None:
     """A Terminating pod still counts: the new ReplicaSet is made only when its object is gone."""
     cluster = running(2, strategy={"type": "Recreate"})
-    image(cluster, "b")
+    cluster.image("deployments", "b")
     cluster.run(5)
     assert sizes(cluster) == [0]
     assert len(cluster.names()) == 2
@@ -205,7 +199,7 @@ def test_scaling_is_no_rollout() -> None:
 def test_scaling_in_the_middle_of_a_rollout_is_shared_out() -> None:
     """3 old and 2 new of 4 and one more become, for 8 and two more, 6 and 4; then the rollout goes on."""
     cluster = running(4)
-    image(cluster, "b")
+    cluster.image("deployments", "b")
     cluster.run(1)
     assert sizes(cluster) == [3, 2]
     cluster.patch("deployments", "web", {"spec": {"replicas": 8}})
@@ -221,7 +215,7 @@ def test_a_paused_deployment_scales_but_does_not_roll() -> None:
     cluster = running(2)
     cluster.patch("deployments", "web", {"spec": {"paused": True}})
     cluster.run(1)
-    image(cluster, "b")
+    cluster.image("deployments", "b")
     cluster.patch("deployments", "web", {"spec": {"replicas": 3}})
     settle(cluster)
     assert sizes(cluster) == [3]
@@ -236,7 +230,7 @@ def test_a_paused_deployment_scales_but_does_not_roll() -> None:
 def test_a_rollout_without_progress_times_out_and_a_late_one_recovers() -> None:
     """ProgressDeadlineExceeded one second after the deadline, counted from the last progress, without any event."""
     cluster = running(1, progressDeadlineSeconds=60)
-    image(cluster, "broken")
+    cluster.image("deployments", "broken")
     cluster.run(59)
     assert progressing(cluster) in ("ReplicaSetUpdated", "NewReplicaSetCreated")
     cluster.run(4)
@@ -251,7 +245,7 @@ def test_old_replica_sets_are_kept_up_to_the_limit() -> None:
     cluster = running(1, revisionHistoryLimit=2)
     for name in ("b", "c", "d"):
         cluster.run(2)
-        image(cluster, name)
+        cluster.image("deployments", name)
         settle(cluster)
     assert len(cluster.listed("replicasets")) == 3
     assert len(cluster.made(Delete, "replicasets")) == 1
@@ -345,7 +339,7 @@ def test_pods_of_a_namespace_that_goes_are_all_asked_for_and_awaited() -> None:
 def test_a_failed_shrink_is_no_failed_sync() -> None:
     """A conflict while an old ReplicaSet shrinks is swallowed, as in Kubernetes; the next event carries on."""
     cluster = running(4)
-    image(cluster, "b")
+    cluster.image("deployments", "b")
     cluster.run(0.005)
     cluster.refused.append((Update, "replicasets", CONFLICT))
     settle(cluster)
@@ -370,7 +364,7 @@ def test_a_deployment_that_is_being_deleted_writes_its_status_only() -> None:
     cluster = running(2)
     cluster.patch("deployments", "web", {"metadata": {"finalizers": ["example.com/hold"]}})
     cluster.delete("deployments", "web")
-    image(cluster, "b")
+    cluster.image("deployments", "b")
     cluster.patch("deployments", "web", {"spec": {"replicas": 4}})
     settle(cluster)
     assert sizes(cluster) == [2]

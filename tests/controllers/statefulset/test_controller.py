@@ -45,12 +45,6 @@ def settle(cluster: Bench, rounds: int = 12) -> None:
         cluster.run(0.1)
 
 
-def image(cluster: Bench, name: str) -> None:
-    """A new template."""
-    containers = [{"name": "c", "image": name}]
-    cluster.patch("statefulsets", "web", {"spec": {"template": {"spec": {"containers": containers}}}})
-
-
 def images(cluster: Bench) -> list[str]:
     """The image of each pod, by ordinal."""
     return [pod["spec"]["containers"][0]["image"] for pod in cluster.listed("pods")]
@@ -244,7 +238,7 @@ def test_scaling_down_waits_for_pods_below_that_are_not_ready() -> None:
 def test_an_update_goes_from_the_highest_to_the_partition() -> None:
     """One after the other, each ready before the next goes; below the partition the old revision stays."""
     cluster = running(4, updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"partition": 1}})
-    image(cluster, "b")
+    cluster.image("statefulsets", "b")
     for expected in ("web-3", "web-2", "web-1"):
         cluster.run(5)
         assert [request.name for request in cluster.made(Delete, "pods")][-1] == expected
@@ -270,7 +264,7 @@ def test_an_update_goes_from_the_highest_to_the_partition() -> None:
 def test_on_delete_leaves_the_pods_until_somebody_deletes_them() -> None:
     """Then they are made of the new template."""
     cluster = running(2, updateStrategy={"type": "OnDelete"})
-    image(cluster, "b")
+    cluster.image("statefulsets", "b")
     settle(cluster)
     assert images(cluster) == ["a", "a"]
     cluster.delete("pods", "web-0")
@@ -287,7 +281,7 @@ def test_an_update_may_take_several_at_once(profile: Profile, expected: int) -> 
     """Spec.updateStrategy.rollingUpdate.maxUnavailable, heeded from 1.37 on."""
     rolling = {"partition": 0, "maxUnavailable": "50%"}
     cluster = running(4, profile, updateStrategy={"type": "RollingUpdate", "rollingUpdate": rolling})
-    image(cluster, "b")
+    cluster.image("statefulsets", "b")
     cluster.run(5)
     assert len(cluster.made(Delete, "pods")) == expected
     settle(cluster, 30)
@@ -297,9 +291,9 @@ def test_an_update_may_take_several_at_once(profile: Profile, expected: int) -> 
 def test_a_template_that_comes_back_has_its_old_revision() -> None:
     """With a new number; no third one is made."""
     cluster = running(1)
-    image(cluster, "b")
+    cluster.image("statefulsets", "b")
     settle(cluster)
-    image(cluster, "a")
+    cluster.image("statefulsets", "a")
     settle(cluster)
     assert sorted(item["revision"] for item in cluster.listed("controllerrevisions")) == [2, 3]
     assert images(cluster) == ["a"]
@@ -309,7 +303,7 @@ def test_revisions_that_nobody_needs_go() -> None:
     """Beyond revisionHistoryLimit, the oldest first."""
     cluster = running(1, revisionHistoryLimit=1)
     for name in ("b", "c", "d"):
-        image(cluster, name)
+        cluster.image("statefulsets", name)
         settle(cluster)
     assert sorted(item["revision"] for item in cluster.listed("controllerrevisions")) == [3, 4]
 

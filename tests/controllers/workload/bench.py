@@ -67,6 +67,11 @@ class Bench:
         answer = self.do(Patch(resource, "default", name, subresource, "merge", encode_document(change)))
         assert isinstance(answer, Done), answer
 
+    def image(self, resource: str, image: str) -> None:
+        """The template of the workload `web` has another image: `kubectl set image`."""
+        containers = [{"name": "c", "image": image}]
+        self.patch(resource, "web", {"spec": {"template": {"spec": {"containers": containers}}}})
+
     def delete(self, resource: str, name: str, grace_seconds: int | None = None) -> None:
         """DELETE; must succeed."""
         answer = self.do(Delete(resource, "default", name, grace_seconds))
