@@ -13,7 +13,7 @@ reads no clock, awaits nothing and draws only from the streams it was handed.  T
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from nodesim.messages import Frame, Message, Request
 from nodesim.objects.documents import Document
@@ -215,7 +215,6 @@ class Machine(Protocol):
 
 
 __all__ = [
-    "NETWORK_REASONS",
     "Answered",
     "Call",
     "CancelAllTimers",
@@ -241,6 +240,3 @@ __all__ = [
     "Told",
     "Undelivered",
 ]
-
-NETWORK_REASONS: Final = ("Timeout", "ConnectionRefused", "ConnectionLost")
-"""The reasons of an `Answered` with code 0."""
