@@ -2,7 +2,7 @@
 
 All predicates are looked at, the first refusal in this order is told: resources (number of pods, cpu, memory, the
 rest), node selector, NoExecute taints.  Pods that run already are asked again when the kubelet restarts. Sources:
-pkg/kubelet/lifecycle/predicate.go, pkg/scheduler/schedule_one `AdmissionCheck`.
+pkg/kubelet/lifecycle/predicate.go, pkg/scheduler/eventhandlers.go `AdmissionCheck`.
 
 Not modelled: node affinity, host ports, and that critical pods push others off.
 """

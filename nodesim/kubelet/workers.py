@@ -1,7 +1,7 @@
 """What does a kubelet do with the pods that are bound to its node?
 
 It admits and starts them, restarts what crashes, stops what is to go, and says how they are. Sources:
-pkg/kubelet/kubelet.go `HandlePodAdditions`, `HandlePodCleanups`, `SyncPod`, `SyncTerminatingPod`,
+pkg/kubelet/kubelet.go `HandlePodAdditions`, `SyncPod`, `SyncTerminatingPod`, kubelet_pods.go `HandlePodCleanups`,
 pkg/kubelet/pod_workers.go `UpdatePod`, `calculateEffectiveGracePeriod`; pkg/kubelet/kuberuntime `doBackOff`,
 `killContainer`.
 

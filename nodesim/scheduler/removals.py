@@ -4,7 +4,8 @@ Each gets the condition DisruptionTarget (versions that have it), then a plain D
 then an event.  A victim that is on its way already is let be, one that is gone needs nothing; any other error ends that
 victim's removal.  The preemptor is not tried again before all have been asked.
 
-Source: pkg/scheduler/framework/preemption/preemption.go (`PreemptPod`, `prepareCandidate`, `prepareCandidateAsync`).
+Source: pkg/scheduler/framework/preemption/executor.go, once preemption.go (`PreemptPod`, `prepareCandidate`,
+`prepareCandidateAsync`).
 Kubernetes from 1.33 on asks the last victim after the others have been; here all are asked at once.
 """
 

@@ -4,8 +4,8 @@ A row of the table in `filters`.  It refuses a node or lets it pass, and says wh
 refusal round (Kubernetes' queueing hints).  Most rows look at one node only; those that look at pods on other nodes,
 too, count them once a decision (`prepare`) and keep the count while preemption tries what would be if a pod left.
 
-Source: pkg/scheduler/framework/interface.go (`PreFilterPlugin`, `PreFilterExtensions`, `FilterPlugin`,
-`EnqueueExtensions`).
+Source: staging kube-scheduler framework/interface.go, once pkg/scheduler/framework/interface.go (`PreFilterPlugin`,
+`PreFilterExtensions`, `FilterPlugin`, `EnqueueExtensions`).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Every function takes the ReplicaSets as they are and says which size which of them shall have; none writes anything.
 Source: pkg/controller/deployment/rolling.go (`reconcileOldReplicaSets`, `cleanupUnhealthyReplicas`,
 `scaleDownOldReplicaSetsForRollingUpdate`), sync.go `scale`, util/deployment_util.go `NewRSNewReplicas`,
-`GetProportion`, `IsSaturated`, `FindActiveOrLatest`.
+`GetReplicaSetProportion`, `IsSaturated`, `FindActiveOrLatest`.
 """
 
 from __future__ import annotations
