@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Sequence
 from typing import Final
 
+import attrs
+
 from nodesim.controllers.garbagecollector.graph import Graph, Node
 from nodesim.controllers.garbagecollector.views import FOREGROUND, ORPHAN, Identity, OwnerReference, owners_of
 from nodesim.controllers.workload.script import Answers, Ask, Order, Outcome, Script, ask, why
@@ -22,6 +24,15 @@ from nodesim.objects import Document, encode_document
 FINALIZER_TRIES: Final = 5
 """How often a finalizer is taken away after conflicts, without a pause.  Source: retry.DefaultBackoff."""
 NOT_SEEN: Final = "not seen yet"
+
+
+@attrs.define
+class _Owners:
+    """The owners of an object, by what has become of them."""
+
+    solid: list[OwnerReference] = attrs.field(factory=list)
+    dangling: list[OwnerReference] = attrs.field(factory=list)
+    waiting: list[OwnerReference] = attrs.field(factory=list)
 
 
 class Attempt:
@@ -66,30 +77,17 @@ class Attempt:
 
     def _judge(self, document: Document, owners: Sequence[OwnerReference]) -> Script:
         node, identity = self._node, self._node.identity
-        solid: list[OwnerReference] = []
-        gone: list[OwnerReference] = []
-        waiting: list[OwnerReference] = []
-        for owner in owners:
-            if not identity.namespace and owner.namespaced:
-                return Outcome()  # An owner in a namespace owns nothing that is in none; the object is left alone.
-            found = yield from self._find(owner)
-            if isinstance(found, str):
-                return Outcome(found)
-            if found is None:
-                gone.append(owner)
-            elif found["metadata"].get("deletionTimestamp") is not None and FOREGROUND in (
-                found["metadata"].get("finalizers") or ()
-            ):
-                waiting.append(owner)
-            else:
-                solid.append(owner)
-        if solid:
-            if not gone and not waiting:
+        sorts = yield from self._sorts_of(owners)
+        if isinstance(sorts, Outcome):
+            return sorts
+        if sorts.solid:
+            lost = sorts.dangling + sorts.waiting
+            if not lost:
                 return Outcome()
-            yield Record("OwnersForgotten", identity.ref, {"owners": self._refs(gone + waiting), "why": "owner gone"})
-            return _outcome((yield from ask(_without_owners(identity, [owner.uid for owner in gone + waiting]))))
+            yield Record("OwnersForgotten", identity.ref, {"owners": self._refs(lost), "why": "owner gone"})
+            return _outcome((yield from ask(_without_owners(identity, [owner.uid for owner in lost]))))
         propagation = _propagation_of(document)
-        if waiting and node.dependents:
+        if sorts.waiting and node.dependents:
             if any(each.deleting_dependents for each in self._graph.dependents(node)):
                 # A circle may wait for itself: this object blocks its owners no longer.
                 answer = yield from ask(_unblocked(identity, owners))
@@ -99,6 +97,23 @@ class Attempt:
         fields = {"owners": self._refs(owners), "propagation": propagation}
         yield Record("DependentCollected", identity.ref, fields)
         return _outcome((yield from ask(_delete(identity, propagation))))
+
+    def _sorts_of(self, owners: Sequence[OwnerReference]) -> Generator[Order, Answers, _Owners | Outcome]:
+        """What has become of the owners, or how the attempt ends already.  Source: `classifyReferences`."""
+        sorts = _Owners()
+        for owner in owners:
+            if not self._node.identity.namespace and owner.namespaced:
+                return Outcome()  # An owner in a namespace owns nothing that is in none; the object is left alone.
+            found = yield from self._find(owner)
+            if isinstance(found, str):
+                return Outcome(found)
+            if found is None:
+                sorts.dangling.append(owner)
+            elif _waits_for_dependents(found["metadata"]):
+                sorts.waiting.append(owner)
+            else:
+                sorts.solid.append(owner)
+        return sorts
 
     def _find(self, owner: OwnerReference) -> Generator[Order, Answers, Document | str | None]:
         """The owner, None where there is none, or why nobody knows."""
@@ -165,6 +180,11 @@ class Attempt:
 
 def _outcome(answer: Answered) -> Outcome:
     return Outcome("" if answer.ok else why(answer))
+
+
+def _waits_for_dependents(metadata: Document) -> bool:
+    """Is it in foreground deletion?"""
+    return metadata.get("deletionTimestamp") is not None and FOREGROUND in (metadata.get("finalizers") or ())
 
 
 def _propagation_of(document: Document) -> str:

@@ -84,11 +84,7 @@ class JobController:
 
     def _pod_changed(self, old: JobPod | None, new: JobPod | None, now_us: int) -> list[ProgramEffect]:
         self._pods.replace(old, new)
-        for pod in (old, new):
-            if pod is not None:
-                self._tracked.pop(pod.key, None)
-        if new is not None and new.tracked:
-            self._tracked[new.key] = new
+        self._keep_tracked(old, new)
         if old is not None and new is not None and old.pod.resource_version == new.pod.resource_version:
             return []
         pod = new if new is not None else old
@@ -102,6 +98,13 @@ class JobController:
         if new is not None and new.tracked and self._is_orphan(new):
             effects += self._queue.add([_ORPHAN + new.key], now_us)
         return effects
+
+    def _keep_tracked(self, old: JobPod | None, new: JobPod | None) -> None:
+        for pod in (old, new):
+            if pod is not None:
+                self._tracked.pop(pod.key, None)
+        if new is not None and new.tracked:
+            self._tracked[new.key] = new
 
     def _is_orphan(self, pod: JobPod) -> bool:
         """Will no living Job count it?  A pod of another kind of owner is none of ours."""

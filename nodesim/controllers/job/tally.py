@@ -77,7 +77,7 @@ class Tally:
         """Is a pod still to be named?"""
         if not pod.tracked or pod.uid in self.uncounted(name) or pod.uid in self.awaited:
             return False
-        return not self.view.indexed or self.view.has_index(pod.index)
+        return self._placed(pod)
 
     def new_succeeded(self) -> list[JobPod]:
         """Pods that have succeeded and are in no count yet."""
@@ -116,29 +116,35 @@ class Tally:
         free: list[JobPod] = []
         indexes: list[int] = []
         done = parsed(self.status.get("completedIndexes") or "", self.view.completions or 0)
-        pods = sorted(self.pods, key=lambda pod: pod.index) if self.view.indexed else self.pods
-        for pod in pods:
-            if not pod.tracked or pod.uid in self.awaited:
-                continue
-            ended = failed(self.view, pod)
-            if not (ending or ended or pod.pod.phase == "Succeeded"):
+        full = False
+        for pod in sorted(self.pods, key=lambda pod: pod.index) if self.view.indexed else self.pods:
+            if not self._may_go(pod, ending=ending):
                 continue
             free.append(pod)
-            placed = not self.view.indexed or self.view.has_index(pod.index)
             if pod.pod.phase == "Succeeded" and pod.uid not in self.uncounted("failed"):
-                if self.view.indexed:
-                    if placed and pod.index not in (*done, *indexes):
-                        indexes.append(pod.index)
-                        self.changed = True
-                else:
+                if not self.view.indexed:
                     self._name("succeeded", pod.uid)
-            elif (ended or lost) and placed:
+                elif self._placed(pod) and pod.index not in (*done, *indexes):
+                    indexes.append(pod.index)
+                    self.changed = True
+            elif (lost or failed(self.view, pod)) and self._placed(pod):
                 self._name("failed", pod.uid)
-            if len(indexes) + len(self.uncounted("succeeded")) + len(self.uncounted("failed")) >= UNCOUNTED_MAX:
-                self._complete_indexes([*done, *indexes])
-                return free, True
+            named = len(indexes) + len(self.uncounted("succeeded")) + len(self.uncounted("failed"))
+            if named >= UNCOUNTED_MAX:
+                full = True
+                break
         self._complete_indexes([*done, *indexes])
-        return free, False
+        return free, full
+
+    def _may_go(self, pod: JobPod, *, ending: bool) -> bool:
+        """Has it its finalizer, for all that is known, and nothing any more to wait for?"""
+        if not pod.tracked or pod.uid in self.awaited:
+            return False
+        return ending or pod.pod.phase == "Succeeded" or failed(self.view, pod)
+
+    def _placed(self, pod: JobPod) -> bool:
+        """Has it a place in this Job: of an Indexed one an index?"""
+        return not self.view.indexed or self.view.has_index(pod.index)
 
     def _name(self, name: str, uid: str) -> None:
         if uid not in self.uncounted(name):
@@ -161,10 +167,10 @@ class Tally:
             if len(kept) != len(held):
                 self.changed = True
                 self.set(name, (self.status.get(name) or 0) + len(held) - len(kept))
-                named: dict[str, Any] = self.status["uncountedTerminatedPods"]
-                self.status["uncountedTerminatedPods"] = {key: item for key, item in named.items() if key != name}
+                named: dict[str, list[str]] = self.status["uncountedTerminatedPods"]
+                del named[name]
                 if kept:
-                    self.status["uncountedTerminatedPods"][name] = kept
+                    named[name] = kept
 
     def set(self, name: str, item: Any) -> None:
         """A field of the status; what is empty is left out."""
