@@ -1,86 +1,79 @@
-"""In which order did a recording take what has none?  Go maps, indexes of caches and timers of equal length.
+"""In which order did a recording take what has none?  Where Kubernetes goes over a Go map or an index of a cache.
 
-Where `inputs.yaml` lists such an order as a race, the recorded one is an input of the replay.
+`inputs.yaml` lists such orders as races ("order of pods on one node comes from an unordered index", "one serial loop
+over an unordered list", "queued in the same pass: which node gets which token is not fixed").  The recorded one is an
+input of the replay: what the recording told of first is taken first.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-import attrs
 import pytest
 
 from nodesim.controllers.unordered import in_any_order
-from tests.recorded.aliases import in_replay
-from tests.recorded.inputs import Entry, Recording
+from tests.recorded.facts import Fact
+from tests.recorded.inputs import Entry
 from tests.recorded.names import Names, pod_names
 
 EARLY_SECONDS: Final = 1.0
 """A replay may be that much behind its recording."""
+NEVER: Final = float("inf")
 
+_CONTROLLERS: Final = "nodesim.controllers"
 _TAKERS: Final = {
-    "nodesim.controllers.podgc.controller": ("pod-garbage-collector", r"DELETE (\S+)"),
-    "nodesim.controllers.tainteviction.controller": ("node-controller", r"DELETE (\S+)"),
-    "nodesim.controllers.nodelifecycle.caches": ("", r"(\S+) Ready=False"),
+    f"{_CONTROLLERS}.podgc.controller": (r"pod/(.+) del set",),
+    f"{_CONTROLLERS}.tainteviction.controller": (r"event/Pod/(.+) TaintManagerEviction: .+",),
+    f"{_CONTROLLERS}.nodelifecycle.caches": (r"pod/(.+) c\.Ready False",),
+    f"{_CONTROLLERS}.nodelifecycle.monitor": (
+        r"event/Node/(.+) (?:Registered|Removing)Node: .+",
+        r"node/(.+) taint \S+:NoExecute on",
+        r"node/(.+) c\.Ready Unknown .+",
+    ),
+    f"{_CONTROLLERS}.daemonset.controller": (r"pod/.+@(.+)#\d+ made .*",),
 }
-"""Who takes pods in any order: its module, and the actor (`by`) and wording of its races."""
-
-
-@attrs.frozen
-class _Race:
-    """Pods in the order in which one controller took them, by shared names, and when it took the first."""
-
-    pods: list[str]
-    at: float
+"""Who takes pods or nodes in any order, and the facts that tell when it came to each: the first kind counts most."""
 
 
 def force_orders(
-    recording: Recording,
-    recorded_names: Names,
+    recorded: Sequence[Fact],
     now: Callable[[], float],
     ours: Callable[[], list[Entry]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Let the recording say what is taken first; `ours` are the facts that the replay's observer has seen by `now`."""
-    for module, (by, wording) in _TAKERS.items():
-        races = _races(recording, recorded_names, by, wording)
+    for module, patterns in _TAKERS.items():
+        told = [_told(recorded, pattern) for pattern in patterns]
 
-        def taken(keys: Iterable[str], races: list[_Race] = races) -> list[str]:
+        def taken(keys: Iterable[str], told: list[dict[str, list[float]]] = told) -> list[str]:
             ordered = in_any_order(keys)
-            coming = [race for race in races if race.at >= now() - EARLY_SECONDS]
-            if not coming or not ordered:
+            if len(ordered) < 2:
                 return ordered
+            since = now() - EARLY_SECONDS
             names = pod_names(ours())
-            shared = {key: names.get(key.partition("/")[2], key) for key in ordered}
-            return sorted(ordered, key=lambda key: _rank(shared[key], coming))
+            return sorted(ordered, key=lambda key: [_next(each, _called(key, names), since) for each in told])
 
         monkeypatch.setattr(f"{module}.in_any_order", taken)
 
 
-def _rank(pod: str, races: list[_Race]) -> int:
-    """Its place in the first race to come that it is in; after those who race."""
-    return next((race.pods.index(pod) for race in races if pod in race.pods), 1_000_000)
+def _told(recorded: Sequence[Fact], pattern: str) -> dict[str, list[float]]:
+    """The instants at which a kind of fact was told of each object."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for fact in sorted(recorded):
+        match = re.fullmatch(pattern, f"{fact.about} {fact.what} {fact.value}")
+        if match:
+            found[match[1]].append(fact.t)
+    return found
 
 
-def _races(recording: Recording, recorded_names: Names, by: str, wording: str) -> list[_Race]:
-    found = []
-    for race in recording.inputs.get("races") or ():
-        matches = [re.fullmatch(wording, each) for each in race["between"]]
-        if race.get("observed_at") and all(matches) and (not by or by in race.get("by", ())):
-            names = [match[1] for match in matches if match is not None]
-            at = min(race["observed_at"])
-            pods = [in_replay(_alive(name, at, recording, recorded_names), recording.name) for name in names]
-            found.append(_Race(list(dict.fromkeys(pods)), at))
-    return sorted(found, key=lambda race: race.at)
+def _called(key: str, names: Names) -> tuple[str, str]:
+    """What facts call an object: by the name that both sides share, or by its own where that stays (in events)."""
+    own = key.rpartition("/")[2]
+    return names.get(own, own), own
 
 
-def _alive(name: str, at: float, recording: Recording, recorded_names: Names) -> str:
-    """The shared name of the pod that had a name then."""
-    uids = [
-        entry["c"]["uid"]
-        for entry in recording.timeline
-        if entry["k"] == "pod" and entry["ev"] == "A" and entry["n"] == name and entry["t"] <= at
-    ]
-    return recorded_names[f"{name}/{uids[-1]}"]
+def _next(told: dict[str, list[float]], called: tuple[str, str], since: float) -> float:
+    return min((t for name in called for t in told.get(name, ()) if t >= since), default=NEVER)

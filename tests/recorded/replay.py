@@ -23,6 +23,7 @@ from nodesim.trace.records import TraceRecord
 from nodesim.units import MILLISECOND
 from nodesim.world import VirtualClock, World, driving
 from tests.recorded import observer, outside
+from tests.recorded.facts import recorded_facts
 from tests.recorded.held_up import held_up, lags
 from tests.recorded.inputs import Entry, Recording
 from tests.recorded.kubelets import RecordedKubelet
@@ -83,9 +84,8 @@ def play(recording: Recording, recorded_names: Names, monkeypatch: pytest.Monkey
     world = World(Topology(Link(recording.hop_us), Link(recording.hop_us)), streams)
     server = ApiServer(settings, profile)
     watcher = observer.Observer()
-    force_orders(
-        recording, recorded_names, lambda: recording.axis.seconds(world.now_us), lambda: watcher.facts, monkeypatch
-    )
+    recorded, _ = recorded_facts(recording.timeline)
+    force_orders(recorded, lambda: recording.axis.seconds(world.now_us), lambda: watcher.facts, monkeypatch)
     person = outside.Outside(recording, recorded_names)
     _move_in(world, SERVER, server, 0)
     for name, program in {observer.ACTOR: watcher, outside.ACTOR: person}.items():

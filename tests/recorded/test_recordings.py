@@ -10,7 +10,6 @@ from typing import Final
 
 import pytest
 
-from tests.recorded.aliases import named_back, renamed
 from tests.recorded.compare import differences, disorder, late_answers, matched
 from tests.recorded.facts import Fact, in_order, recorded_facts, replayed_facts
 from tests.recorded.inputs import Entry, recording
@@ -39,9 +38,9 @@ def _both(name: str) -> tuple[list[Fact], list[Fact], list[str]]:
     found = recording(name)
     facts, shared = recorded_facts(found.timeline)
     with pytest.MonkeyPatch.context() as patch:
-        played = play(renamed(found), shared, patch)
+        played = play(found, shared, patch)
     ours, _ = replayed_facts(played.facts, found.axis)
-    return facts, named_back(ours, name), played.unfit
+    return facts, ours, played.unfit
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from nodesim.controllers.daemonset.failures import FailedPods
 from nodesim.controllers.daemonset.placing import Verdict, verdict
 from nodesim.controllers.daemonset.sync import DaemonSetSync
 from nodesim.controllers.daemonset.views import DaemonNode, DaemonSetView, daemon_node, daemon_set_view
+from nodesim.controllers.unordered import in_any_order
 from nodesim.controllers.workload.caches import OwnedCache, keep
 from nodesim.controllers.workload.expectations import Expectations
 from nodesim.controllers.workload.observing import Observer
@@ -112,7 +113,7 @@ class DaemonSetController:
         return DaemonSetSync(
             view,
             partial(self._pods.candidates, view.parent),
-            lambda: [self._nodes[name] for name in sorted(self._nodes)],
+            lambda: [self._nodes[name] for name in in_any_order(self._nodes)],
             self._revisions.owned_by(view.uid),
             self._profile,
             self._expectations,

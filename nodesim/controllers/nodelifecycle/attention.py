@@ -69,8 +69,8 @@ class Attention:
                     health.lease_us = renew_us
                     health.probe_us = now_us
 
-    def names(self, now_us: int) -> list[str]:
-        """The nodes to look at now, in name order; call `hear` before."""
+    def names(self, now_us: int) -> set[str]:
+        """The nodes to look at now; call `hear` before."""
         due = []
         while self._wake_ups and self._wake_ups[0][0] <= now_us:
             _, name = heapq.heappop(self._wake_ups)
@@ -82,4 +82,4 @@ class Attention:
             else:
                 self._waking.discard(name)
                 due.append(name)
-        return sorted(self._loud.union(due))
+        return self._loud.union(due)

@@ -22,6 +22,7 @@ from nodesim.controllers.nodelifecycle.node_check import Check, Checks
 from nodesim.controllers.nodelifecycle.node_writes import Finished
 from nodesim.controllers.nodelifecycle.views import NodeObject
 from nodesim.controllers.nodelifecycle.zones import ZoneChange
+from nodesim.controllers.unordered import in_any_order
 from nodesim.machine import Answered, ProgramEffect, Record
 from nodesim.objects import zone_name
 
@@ -67,7 +68,7 @@ class Monitor:
                 self._attention.gone(name)
                 self.checks.zones.drop(name)
         # Who is new or gone is among those who changed; without skipping, everybody is asked.
-        names = sorted(changed) if self.skip_quiet else sorted({*self._nodes, *self._known})
+        names = in_any_order(changed if self.skip_quiet else {*self._nodes, *self._known})
         self._added = deque(name for name in names if name in self._nodes and name not in self._known)
         self._removed = [name for name in names if name in self._known and name not in self._nodes]
         for zone in sorted(caches.zones):
@@ -136,10 +137,10 @@ class Monitor:
         renewed = checks.caches.take_renewed()
         if self.skip_quiet:
             attention.hear(renewed, now_us)
-            names = attention.names(now_us)
+            names = in_any_order(attention.names(now_us))
         else:
             checks.zones.recount()
-            names = sorted(nodes)
+            names = in_any_order(nodes)
         for name in names:
             check = checks.look(nodes[name], now_us)
             if checks.at_once(check, now_us, out):
@@ -177,7 +178,7 @@ class Monitor:
             for name in self._nodes:
                 self.checks.health[name].seen(now_us)
         if disruption.entered:
-            self._stripping = deque(sorted(self._nodes))
+            self._stripping = deque(in_any_order(self._nodes))
         self._strip(now_us, out)
 
     def _strip(self, now_us: int, out: list[ProgramEffect]) -> None:
