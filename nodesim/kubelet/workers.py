@@ -223,14 +223,16 @@ class PodWorkers:
             return []
         worker.removed = True
         if worker.work in (TERMINATED, REFUSED):
-            return self._drop_if_done(worker)
+            self._drop_if_done(worker)
+            return []
         return self._delete(worker, now_us)
 
     def _deletion_seen(self, worker: Worker, seconds: int) -> list[Record]:
         if worker.deletion_seen:
             return []
         worker.deletion_seen = True
-        return [Record("PodDeletionSeen", _ref(worker), {"uid": worker.uid, "grace_seconds": seconds})]
+        fields = {"uid": worker.uid, "grace_seconds": seconds}
+        return [Record("PodDeletionSeen", f"Pod/{worker.view.key}", fields)]
 
     # --- running ------------------------------------------------------------------------------------------------
 
@@ -238,15 +240,18 @@ class PodWorkers:
         """The runtime says that a container of this pod started, became ready or exited."""
         worker = self._workers.get(uid)
         if worker is None:
-            return self._drop_orphan(uid) if self._synced else []
+            if self._synced:
+                self._drop_orphan(uid)
+            return []
         if worker.work == SYNCING:
             return self._sync(worker, now_us)
         if worker.work == TERMINATING:
             return self._terminated_if_stopped(worker, now_us)
-        if worker.work == REFUSED and not self._live(uid):
-            status = self.statuses.status_of(uid) if not worker.removed else {}
-            return [*self.statuses.set_status(uid, status, now_us, finished=True), *self._drop_if_done(worker)]
-        return []
+        if worker.work != REFUSED or self._live(uid):
+            return []
+        self._drop_if_done(worker)
+        status = self.statuses.status_of(uid) if not worker.removed else {}
+        return [*self.statuses.set_status(uid, status, now_us, finished=True)]
 
     def restart_due(self, uid: str, now_us: int) -> list[WorkerEffect]:
         """Look again at a pod whose container waits for its next start."""
@@ -326,15 +331,15 @@ class PodWorkers:
             ended = worker.view.terminal
             status = worker.pod["status"] if ended else self._status(worker, now_us, stopped=True)
             effects += self.statuses.set_status(worker.uid, status, now_us, finished=True)
-        return effects + self._drop_if_done(worker)
+        self._drop_if_done(worker)
+        return effects
 
-    def _drop_if_done(self, worker: Worker) -> list[WorkerEffect]:
+    def _drop_if_done(self, worker: Worker) -> None:
         """Forget a pod that is gone from the API and from this machine."""
         if worker.removed and not self._live(worker.uid):
             del self._workers[worker.uid]
             self._crashes.forget(worker.uid)
             self._runtime.remove(worker.uid)
-        return []
 
     # --- housekeeping -------------------------------------------------------------------------------------------
 
@@ -349,7 +354,7 @@ class PodWorkers:
             for name in list(sandbox.containers):
                 effects += self._runtime.stop(uid, name, grace_us, now_us)
             if worker is None:
-                effects += self._drop_orphan(uid)
+                self._drop_orphan(uid)
             else:
                 effects += self.containers_changed(uid, now_us)
         return effects
@@ -358,10 +363,9 @@ class PodWorkers:
         rounds = (now_us - self._begun_us) // HOUSEKEEPING_US + 1
         return SetTimer(HOUSEKEEPING_TIMER, self._begun_us + rounds * HOUSEKEEPING_US)
 
-    def _drop_orphan(self, uid: str) -> list[WorkerEffect]:
+    def _drop_orphan(self, uid: str) -> None:
         if not self._live(uid):
             self._runtime.remove(uid)
-        return []
 
     # --- small things -------------------------------------------------------------------------------------------
 
@@ -394,7 +398,3 @@ class PodWorkers:
     def _event(self, worker: Worker, type_: str, reason: str, message: str, now_us: int) -> Call:
         view = worker.view
         return self._events.event(now_us, "Pod", view.namespace, view.name, worker.uid, type_, reason, message)
-
-
-def _ref(worker: Worker) -> str:
-    return f"Pod/{worker.view.namespace}/{worker.view.name}"

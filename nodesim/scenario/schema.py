@@ -27,6 +27,7 @@ from nodesim.scenario.manifests import SCENARIO_GROUP
 from nodesim.scenario.names import EFFECTS
 from nodesim.scenario.read_clocks import CLOCK_KEYS, STEP_KEYS, read_drift
 from nodesim.scenario.read_cloud import CLOUD_KEYS, CLOUD_READERS
+from nodesim.scenario.read_crashes import CALLS_MAX
 from nodesim.scenario.read_expect import EXPECT_KEYS, WHEN
 from nodesim.scenario.read_nodes import NODE_KEYS, NODES_MAX, TAINT_KEYS
 from nodesim.scenario.read_settings import (
@@ -81,7 +82,7 @@ from nodesim.scenario.schema_forms import (
     word,
 )
 from nodesim.scenario.targets import CONTROL_PLANE, GROUP_KEYS, TARGET_KEYS
-from nodesim.scenario.verbs import CALLS_MAX, CLUSTER_SCOPED, REQUIRED, VERBS, Verb
+from nodesim.scenario.verbs import CLUSTER_SCOPED, REQUIRED, VERBS, Verb
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 

@@ -8,8 +8,8 @@ from nodesim.actors.load import RUN
 from nodesim.apiserver.registry import BY_PLURAL
 from nodesim.client.calls import VERBS
 from nodesim.scenario.read_actors import ACTOR_KEYS
+from nodesim.scenario.read_crashes import CALL_KEYS, CALLS_MAX, SUBRESOURCES
 from nodesim.scenario.schema_forms import NAME, Form, mapping, pattern, whole, word
-from nodesim.scenario.verbs import CALL_KEYS, CALLS_MAX, SUBRESOURCES
 
 ACTOR: Final[Form] = mapping(ACTOR_KEYS, {"name": NAME, "run": pattern(RUN), "node": NAME}, ("name",))
 

@@ -14,10 +14,11 @@ from nodesim.scenario.components import COMPONENTS
 from nodesim.scenario.faults import ScenarioError
 from nodesim.scenario.load import SPEC_KEYS
 from nodesim.scenario.read_actors import ACTOR_KEYS
+from nodesim.scenario.read_crashes import CRASH_WAYS
 from nodesim.scenario.read_expect import EXPECT_KEYS
 from nodesim.scenario.read_nodes import NODE_KEYS
 from nodesim.scenario.read_settings import CONTAINER_KEYS, LINK_KEYS
-from nodesim.scenario.verbs import CRASH_WAYS, OBJECTS, VERBS
+from nodesim.scenario.verbs import OBJECTS, VERBS
 from nodesim.scenario.yamltree import VALUES_MAX
 from nodesim.spec import ContainerRule
 from nodesim.units import MINUTE, SECOND
