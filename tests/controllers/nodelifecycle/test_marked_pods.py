@@ -90,6 +90,7 @@ def test_1_6_5_a_bound_pod_that_cannot_be_marked_is_tried_with_growing_pauses() 
     assert len(cluster.status_updates("pods")) == 4
     cluster.delete("pods", "default/p1")
     cluster.run(5 * SECOND)
+    assert len(cluster.status_updates("pods")) == 4
 
 
 def test_a_node_that_lost_its_ready_condition_is_no_longer_to_be_marked() -> None:
