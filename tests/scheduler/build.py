@@ -26,7 +26,13 @@ from nodesim.scheduler.decision import Decision, Nominations, decision
 from nodesim.scheduler.filters import filters_of
 from nodesim.scheduler.pod import PodToPlace, pod_to_place
 from nodesim.streams import Streams
+from nodesim.units import MILLISECOND
 
+MS = MILLISECOND
+NO_ROOM = (
+    "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, "
+    "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+)
 RESOURCES = {
     "Node": "nodes",
     "Pod": "pods",
@@ -202,3 +208,13 @@ def conditions(effects: list[ProgramEffect]) -> list[Document]:
 def records(effects: list[ProgramEffect]) -> list[tuple[str, str, dict[str, Any]]]:
     """(kind, object, fields) of all records."""
     return [(item.kind, item.object, item.fields) for item in effects if isinstance(item, Record)]
+
+
+def on(node: str, **options: Any) -> dict[str, Any]:
+    """Options of a pod document that is bound to a node."""
+    return {"spec": {"nodeName": node}, **options}
+
+
+def big(name: str, **options: Any) -> Document:
+    """A pod that takes three of a node's four CPUs."""
+    return pod_document(name, {"cpu": "3"}, **options)

@@ -236,3 +236,16 @@ class Cluster:
         references = [] if reference.get("$patch") == "delete" else [reference]
         self.change("pods", stored["metadata"]["name"], ownerReferences=references)
         return Answered(tag, 200)
+
+
+def steady(*names: str, **spec: Any) -> Cluster:
+    """A ReplicaSet that has just the pods it wants, all seen, its status written."""
+    cluster = Cluster()
+    cluster.write(replica_set(replicas=len(names), **spec))
+    for name in names:
+        cluster.write(pod(name))
+    cluster.sync()
+    cluster.run_until(SECOND)
+    cluster.requests.clear()
+    cluster.records.clear()
+    return cluster

@@ -191,3 +191,17 @@ class Cluster:
             self.documents[resource, key] = document
         view = pod_view if resource == "pods" else node_view
         self.feed(Changed(resource, key, view(old) if old else None, view(document) if document else None))
+
+
+A, B = taint("A"), taint("B")
+MARKING = "Marking for deletion Pod default/p"
+CANCELLING = "Cancelling deletion of Pod default/p"
+
+
+def cluster_with(*tolerations: dict[str, Any], profile: Profile = V1_36, phase: str = "Running") -> Cluster:
+    """Node n without taints, pod p on it, both known."""
+    cluster = Cluster(profile)
+    cluster.put_node(node("n"))
+    cluster.put_pod(pod("p", "n", list(tolerations), phase))
+    cluster.sync()
+    return cluster
