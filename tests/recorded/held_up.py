@@ -57,9 +57,6 @@ LATE: Final = {
 }
 
 LAGS: Final = {
-    # IPAM's patch of g-lease-only took 42 ms: the node controller read and patched the node before it was through, and
-    # met no conflict (the other way round with g-bare, 1.3 s before).
-    "g-new-node": (("node-ipam-controller", 11.5, 18_000), ("node-ipam-controller", 12.5, 0)),
     # A sync that followed right on the write of db's slice found it missing in the cache, and was tried again a second
     # later, at 185.98.  How long the watch took longer than the answer nobody knows; the whole write took 10 ms.
     "v133-kcm-one-of-three": (("endpointslice-controller", 184.5, 5_000), ("endpointslice-controller", 185.5, 0)),
