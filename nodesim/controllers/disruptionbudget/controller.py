@@ -24,7 +24,7 @@ from nodesim.controllers.workload.queue import Backoff, SyncQueue
 from nodesim.controllers.workload.script import Outcome, Script, Sync, ask, why
 from nodesim.machine import Answered, Call, Changed, ProgramEffect, ProgramEvent, Synced, TimerFired
 from nodesim.messages import Update
-from nodesim.objects import PodView, encode_document, pod_view
+from nodesim.objects import Document, PodView, encode_document, pod_view
 from nodesim.profiles import Profile, Settings
 from nodesim.units import MILLISECOND, SECOND
 
@@ -111,29 +111,31 @@ class _BudgetSync:
             yield self._event("Normal", "NoPods", "No matching pods found")
         wanted = needs(budget, pods, self.caches.scales)
         if isinstance(wanted, str):
-            yield self._event(
-                "Warning", "CalculateExpectedPodCountFailed", f"Failed to calculate expected pods: {wanted}"
-            )
-            status, again_us = failed_status(budget, wanted, wall_us), None
-        else:
-            disrupted = disrupted_pods(budget, {pod.name: pod for pod in pods}, wall_us)
-            for name in disrupted.overdue:
-                text = f"Pod was expected by PDB {budget.key} to be deleted but it wasn't"
-                pod = next(pod for pod in pods if pod.name == name)
-                yield self.caches.recorder.event(
-                    now_us, "Pod", pod.namespace, pod.name, pod.uid, "Warning", "NotDeleted", text
-                )
-            status, again_us = new_status(budget, wanted, pods, disrupted, wall_us), None
-            if disrupted.recheck_us is not None:
-                again_us = now_us + disrupted.recheck_us - wall_us
-        error = wanted if isinstance(wanted, str) else ""
-        if status != (budget.document.get("status") or {}):
-            document = encode_document({**budget.document, "status": status})
-            put = Update("poddisruptionbudgets", budget.namespace, budget.name, "status", document)
-            answer = yield from ask(put)
-            if not answer.ok:
-                return Outcome(why(answer))
-        return Outcome(error, again_us)
+            text = f"Failed to calculate expected pods: {wanted}"
+            yield self._event("Warning", "CalculateExpectedPodCountFailed", text)
+            return (yield from self._write(failed_status(budget, wanted, wall_us), Outcome(wanted)))
+        named = {pod.name: pod for pod in pods}
+        disrupted = disrupted_pods(budget, named, wall_us)
+        for name in disrupted.overdue:
+            yield self._not_deleted(named[name])
+        again_us = None if disrupted.recheck_us is None else now_us + disrupted.recheck_us - wall_us
+        status = new_status(budget, wanted, pods, disrupted, wall_us)
+        return (yield from self._write(status, Outcome(again_us=again_us)))
+
+    def _write(self, status: Document, counted: Outcome) -> Script:
+        """Write a status that is new; the sync ends as the count did, unless that fails."""
+        budget = self.budget
+        if status == (budget.document.get("status") or {}):
+            return counted
+        document = encode_document({**budget.document, "status": status})
+        answer = yield from ask(Update("poddisruptionbudgets", budget.namespace, budget.name, "status", document))
+        return counted if answer.ok else Outcome(why(answer))
+
+    def _not_deleted(self, pod: PodView) -> Call:
+        text = f"Pod was expected by PDB {self.budget.key} to be deleted but it wasn't"
+        return self.caches.recorder.event(
+            self.now_us, "Pod", pod.namespace, pod.name, pod.uid, "Warning", "NotDeleted", text
+        )
 
     def _event(self, kind: str, reason: str, message: str) -> Call:
         budget = self.budget

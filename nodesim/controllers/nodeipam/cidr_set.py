@@ -45,7 +45,7 @@ class CidrSet:
         self._next = 0
 
     def __repr__(self) -> str:
-        return f"<CidrSet {self.cluster} /{self._node_mask} used={len(self._used)}/{self.blocks} next={self._next}>"
+        return f"<CidrSet {self.cluster} /{self._node_mask} used={self.used}/{self.blocks} next={self._next}>"
 
     @property
     def used(self) -> int:
