@@ -2,12 +2,12 @@
 
 How it works.  A pod that awaits a node stands in one of three places:
 
-* **active**: decided at once, by priority, then by the time it came (back).
-* **backing off**: the cluster changed in its favour, but it was refused shortly before; 1, 2, 4, 8, 10 s by its count
-  of refusals.  From 1.33 on an idle scheduler takes it all the same.  After an error (a failed binding) a pod backs off
-  by its count of errors in a row, and idleness does not shorten that.
-* **parked**: every node refused it.  Only a change that one of the filters that refused it cares for moves it, or five
-  minutes (looked at every 30 s).
+* **active** (activeQ): decided at once, by priority, then by the time it came (back).
+* **backing off** (backoffQ): the cluster changed in its favour, but it was refused shortly before; 1, 2, 4, 8, 10 s by
+  its count of refusals.  From 1.33 on an idle scheduler takes it all the same.  After an error (a failed binding) a pod
+  backs off by its count of errors in a row, and idleness does not shorten that.
+* **parked** (unschedulablePods): every node refused it.  Only a change that one of the filters that refused it cares
+  for moves it, or five minutes (looked at every 30 s).
 
 Pods are released from backoff once a second: up to 1.32 a whole number of seconds after the start, and not before the
 backoff ended; from 1.33 at whole seconds of the clock, in the second after the one in which it ended.
