@@ -28,8 +28,9 @@ from nodesim.controllers.workload.pod_control import PodControl
 from nodesim.controllers.workload.pods import ManagedPod
 from nodesim.controllers.workload.revision_hash import revision_hash
 from nodesim.controllers.workload.revisions import RevisionView, find_revision, in_order, new_revision
-from nodesim.controllers.workload.script import Answers, Order, Outcome, Script, WorkloadSync, ask, why
-from nodesim.messages import Delete, Get, Update
+from nodesim.controllers.workload.script import Answers, Order, Outcome, Script, ask, why
+from nodesim.controllers.workload.sync import WorkloadSync
+from nodesim.messages import Delete
 from nodesim.objects import Document, encode_document
 from nodesim.profiles import Profile
 from nodesim.units import SECOND
@@ -151,20 +152,12 @@ class DaemonSetSync(WorkloadSync):
         found = counts(view, self.nodes(), pods, self.revision, self.wall_us)
         if differs(view, found):
             generation = view.generation if observed else None
-            document = view.document
-            answer = yield from ask(self._put(document, found, generation))
-            if not answer.ok:
-                read = yield from ask(Get("daemonsets", view.namespace, view.name))
-                if read.ok and read.document is not None:
-                    answer = yield from ask(self._put(read.document, found, generation))
+            answer = yield from self.put_status(
+                lambda document: status_with(document.get("status") or {}, found, generation, self.collisions)
+            )
             if not answer.ok:
                 return Outcome(error or f"error storing status for daemon set: {why(answer)}")
         return Outcome(error, self._look_again_us(found))
-
-    def _put(self, document: Document, found: dict[str, int], generation: int | None) -> Update:
-        status = status_with(document.get("status") or {}, found, generation, self.collisions)
-        whole = encode_document({**document, "status": status})
-        return Update("daemonsets", self.view.namespace, self.view.name, "status", whole)
 
     def _look_again_us(self, found: dict[str, int]) -> int | None:
         """When a failed pod's pause ends, and when pods that are ready may be available."""

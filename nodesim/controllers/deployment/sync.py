@@ -45,11 +45,11 @@ from nodesim.controllers.workload.script import (
     Order,
     Outcome,
     Script,
-    WorkloadSync,
     ask,
     namespace_terminates,
     why,
 )
+from nodesim.controllers.workload.sync import WorkloadSync
 from nodesim.machine import Call, Record
 from nodesim.messages import Create, Delete, Update
 from nodesim.objects import Document, encode_document, find_condition

@@ -32,7 +32,8 @@ from nodesim.controllers.workload.claims import claim
 from nodesim.controllers.workload.expectations import Expectations
 from nodesim.controllers.workload.pod_control import PodControl
 from nodesim.controllers.workload.pods import ManagedPod
-from nodesim.controllers.workload.script import Answers, Ask, Order, Outcome, Script, WorkloadSync, ask, why
+from nodesim.controllers.workload.script import Answers, Ask, Order, Outcome, Script, ask, why
+from nodesim.controllers.workload.sync import WorkloadSync
 from nodesim.messages import Update
 from nodesim.objects import Document, encode_document, find_condition, is_condition_true, whole_second
 from nodesim.profiles import Profile

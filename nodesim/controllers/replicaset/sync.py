@@ -22,15 +22,15 @@ import attrs
 from nodesim.client.events import EventRecorder
 from nodesim.controllers.replicaset.preference import deletion_order
 from nodesim.controllers.replicaset.status import differs, new_status
-from nodesim.controllers.replicaset.views import ReplicaSetView, replica_set_view
+from nodesim.controllers.replicaset.views import ReplicaSetView
 from nodesim.controllers.workload.claims import claim
 from nodesim.controllers.workload.expectations import Expectations
 from nodesim.controllers.workload.ownership import pod_from_template
 from nodesim.controllers.workload.pod_control import PodControl
 from nodesim.controllers.workload.pods import ManagedPod
-from nodesim.controllers.workload.script import Answers, Order, Outcome, Script, WorkloadSync, ask, why
-from nodesim.machine import Answered, Record
-from nodesim.messages import Get, Update
+from nodesim.controllers.workload.script import Answers, Order, Outcome, Script, why
+from nodesim.controllers.workload.sync import WorkloadSync
+from nodesim.machine import Record
 from nodesim.objects import Document, encode_document
 from nodesim.units import SECOND
 
@@ -87,9 +87,8 @@ class ReplicaSetSync(WorkloadSync):
         rs = self.view
         status = self._status(pods, error)
         if differs(rs, status):
-            answer = yield from ask(self._put_status(rs.document, status))
-            if not answer.ok:
-                answer = yield from self._write_again(pods, error)
+            # On the fresh object, too, the generation that was acted upon stays the observed one.
+            answer = yield from self.put_status(lambda document: self._status(pods, error))
             if not answer.ok:
                 return Outcome(error or f"cannot write status: {why(answer)}")
             status = self._status(pods, error)
@@ -103,19 +102,6 @@ class ReplicaSetSync(WorkloadSync):
         """Source: `FilterTerminatingPods`, `FilterClaimedPods`."""
         going = item.deletion_us is not None and not item.pod.terminal
         return going and item.owner is not None and item.owner.uid == self.view.uid and self.view.selects(item.labels)
-
-    def _write_again(self, pods: Sequence[ManagedPod], error: str) -> Generator[Order, Answers, Answered]:
-        """On the fresh object; the generation that was acted upon stays the observed one."""
-        rs = self.view
-        read = yield from ask(Get("replicasets", rs.namespace, rs.name))
-        if not read.ok or read.document is None:
-            return read
-        fresh = replica_set_view(read.document)
-        return (yield from ask(self._put_status(fresh.document, self._status(pods, error))))
-
-    def _put_status(self, document: Document, status: Document) -> Update:
-        whole = encode_document({**document, "status": status})
-        return Update("replicasets", self.view.namespace, self.view.name, "status", whole)
 
     def _look_again_us(self, status: Document, error: str) -> int | None:
         """Pods that are ready but not available yet want another look after minReadySeconds."""

@@ -26,14 +26,14 @@ from nodesim.controllers.statefulset.views import (
     POD_NAME_LABEL,
     StatefulSetView,
     revision_of,
-    stateful_set_view,
 )
 from nodesim.controllers.workload.claims import claim
 from nodesim.controllers.workload.pods import ManagedPod
 from nodesim.controllers.workload.revisions import RevisionView, find_revision
-from nodesim.controllers.workload.script import Answers, Ask, Order, Outcome, Script, WorkloadSync, ask, why
+from nodesim.controllers.workload.script import Answers, Ask, Order, Outcome, Script, ask, why
+from nodesim.controllers.workload.sync import WorkloadSync
 from nodesim.machine import Answered, Call, Record
-from nodesim.messages import Create, Delete, Get, Patch, Request, Update
+from nodesim.messages import Create, Delete, Patch, Request
 from nodesim.objects import Document, encode_document
 from nodesim.profiles import Profile
 from nodesim.units import SECOND
@@ -258,17 +258,8 @@ class StatefulSetSync(WorkloadSync):
         return rules.completed(self.view, shown)
 
     def _write_status(self, status: Document) -> Generator[Order, Answers, None]:
-        view = self.view
-        if not rules.differs(view, status):
+        if not rules.differs(self.view, status):
             return
-        answer = yield from ask(self._put(view.document, status))
-        if not answer.ok:
-            read = yield from ask(Get("statefulsets", view.namespace, view.name))
-            if read.ok and read.document is not None:
-                answer = yield from ask(self._put(stateful_set_view(read.document).document, status))
+        answer = yield from self.put_status(lambda document: status)
         if not answer.ok:
             self.error = self.error or f"cannot write status: {why(answer)}"
-
-    def _put(self, document: Document, status: Document) -> Update:
-        whole = encode_document({**document, "status": status})
-        return Update("statefulsets", self.view.namespace, self.view.name, "status", whole)

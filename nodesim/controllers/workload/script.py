@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Protocol, TypeAlias
 
-from nodesim.client.events import EventRecorder
-from nodesim.controllers.workload.views import WorkloadView
 from nodesim.machine import Answered, Call, Record
 from nodesim.messages import NAMESPACE_TERMINATING, Request
 from nodesim.values import value
@@ -53,28 +51,6 @@ class Sync(Protocol):
     def run(self) -> Script:
         """The script."""
         ...
-
-
-class WorkloadSync:
-    """A sync of a workload that tells of it in events and writes dates, by its controller's recorder."""
-
-    __slots__ = ()
-
-    view: WorkloadView
-    recorder: EventRecorder
-    now_us: int
-
-    @property
-    def wall_us(self) -> int:
-        """What the clock of the recorder shows."""
-        return self.recorder.clock.wall_us(self.now_us)
-
-    def event(self, type_: str, reason: str, message: str) -> Call:
-        """An event about the workload."""
-        about = self.view.parent
-        return self.recorder.event(
-            self.now_us, about.kind, about.namespace, about.name, about.uid, type_, reason, message
-        )
 
 
 def ask(request: Request) -> Generator[Order, Answers, Answered]:

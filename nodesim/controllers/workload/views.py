@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from nodesim.controllers.workload.ownership import Parent
-from nodesim.objects import Namespaced, Selector
+from nodesim.objects import Document, Namespaced, Selector
 
 
 class WorkloadView(Namespaced):
@@ -18,6 +18,8 @@ class WorkloadView(Namespaced):
 
     uid: str
     selector: Selector
+    document: Document
+    """The whole of it, for the PUT of its status."""
 
     @property
     def parent(self) -> Parent:
