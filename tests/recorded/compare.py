@@ -16,9 +16,6 @@ from tests.recorded.facts import Fact
 
 TOLERANCE_SECONDS: Final = 1.0
 AT_ONCE_SECONDS: Final = 0.5
-RACE_SECONDS: Final = 0.3
-"""Closer facts are a race: several workers, watches and a throttled machine decided their order (`races` in
-`inputs.yaml`; single writes took up to a quarter of a second)."""
 
 Pairs: TypeAlias = list[tuple[Fact, Fact]]
 
@@ -42,16 +39,16 @@ def differences(recorded: Sequence[Fact], replayed: Sequence[Fact]) -> list[str]
 def disorder(
     recorded: Sequence[Fact],
     replayed: Sequence[Fact],
-    one_pass: Callable[[Fact, Fact], bool] = lambda one, other: False,
+    raced: Callable[[Fact, Fact], bool] = lambda one, other: False,
 ) -> list[str]:
-    """Pairs whose order is another, although they did not race; what comes from one pass over all nodes always does."""
+    """Pairs whose order is another, although they did not race.  What was recorded at one instant has no order."""
     pairs = sorted(matched(recorded, replayed), key=lambda pair: pair[0].t)
     found = []
     for place, (was, became) in enumerate(pairs):
         for later_was, later_became in pairs[place + 1 :]:
-            if later_was.t - was.t > 2 * TOLERANCE_SECONDS + RACE_SECONDS:
+            if later_was.t - was.t > 2 * TOLERANCE_SECONDS:
                 break  # Both lie within a second of their instants, so these cannot have changed places.
-            if later_was.t - was.t > RACE_SECONDS and later_became.t < became.t and not one_pass(was, later_was):
+            if later_was.t > was.t and later_became.t < became.t and not raced(was, later_was):
                 found.append(
                     f"{was.about} {was.what} ({was.t:.3f}, replayed {became.t:.3f}) after "
                     f"{later_was.about} {later_was.what} ({later_was.t:.3f}, replayed {later_became.t:.3f})"
@@ -71,6 +68,15 @@ ANSWERS: Final = {
     "and deleted": (r"pod/(.+) c\.DisruptionTarget", r"pod/\1 del"),
 }
 """What answers what: a cause and its effect, of which the real control plane let at most half a second pass."""
+
+
+def answers(cause: Fact, effect: Fact) -> bool:
+    """May the one be the answer to the other?"""
+    for told, pattern in ANSWERS.values():
+        match = re.fullmatch(told, f"{cause.about} {cause.what}")
+        if match and re.fullmatch(pattern.replace(r"\1", re.escape(match[1])), f"{effect.about} {effect.what}"):
+            return True
+    return False
 
 
 def late_answers(recorded: Sequence[Fact], replayed: Sequence[Fact]) -> list[str]:

@@ -77,12 +77,6 @@ class Recording:
         return [action for action in self.inputs["actions"] if action["do"] != "note"]
 
     @property
-    def passes(self) -> list[tuple[str, list[str], float]]:
-        """What passes of the node controller told: reason, nodes in any order, instant."""
-        marks = self.inputs.get("monitor_pass_marks") or ()
-        return [(mark["reason"], mark["nodes"], mark["at"]) for mark in marks]
-
-    @property
     def hop_us(self) -> int:
         """How long a message takes from one process of the control plane to another."""
         return PACE[self.name][0]

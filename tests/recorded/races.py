@@ -1,33 +1,35 @@
 """Which facts may come in another order?  Those of which `inputs.yaml` says that they raced, and why.
 
-Single races are listed with each recording: deletions by timers of equal length, pods of a node in the order of a Go
-map, nodes of one pass.  What follows from each of them races, too.  For all recordings it says that independent
-controllers race at start-up, and that endpoint slices have a worker of their own.
+For all recordings it says that records of different kinds come by separate watches, their instants being those of their
+arrival ("within some 10 ms"), and that controllers are independent workers.  So is each goroutine of one of them that
+takes a node, a pod or a Service for itself ("parallel workers", "timers of equal length, several workers").  All else
+comes in the order of the recording: what concerns one object or one pod, what one worker did, and what answers what.
+
+Orders in which Kubernetes takes what has no order are inputs of the replay (`orders.py`), and no races here.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections import defaultdict
 from typing import Final
 
 import attrs
 
-from tests.recorded.facts import Fact
+from tests.recorded.compare import answers
+from tests.recorded.facts import Fact, recorded_facts
 from tests.recorded.inputs import Recording
 
-START_UP_SECONDS: Final = 3.0
-"""By then all that the manifests asked for runs."""
-FOLLOWS_SECONDS: Final = 0.5
-"""What a race decides is over that long after it."""
-
-_WRITERS: Final = {
-    "made": "owner",
-    "phase": "kubelet",
-    "node": "scheduler",
-    "c.PodScheduled": "scheduler",
-    "c.Ready": "kubelet",
-    "c.ContainersReady": "kubelet",
-}
+ARRIVAL_SECONDS: Final = 0.035
+"""So much later one watch told of what happened than another ("order of records of different kinds ... within some 10
+ms")."""
+WORKERS_SECONDS: Final = 0.2
+"""So far apart acted workers that were due at the same time (single writes took up to a quarter of a second)."""
+START_UP_SECONDS: Final = 2.2
+"""By then all that the manifests asked for runs: as many as 17 control planes started on two cores."""
+START_UP_WORKERS_SECONDS: Final = 0.62
+"""So far apart acted workers at start-up."""
 
 
 @attrs.frozen
@@ -35,55 +37,81 @@ class Races:
     """The races of one recording."""
 
     run: Recording
+    _nodes: dict[str, list[tuple[float, str]]] = attrs.field(init=False, repr=False)
+    """Pod, by the name that stays, -> when it came to which node."""
+
+    @_nodes.default
+    def _nodes_of(self) -> dict[str, list[tuple[float, str]]]:
+        found: dict[str, list[tuple[float, str]]] = defaultdict(list)
+        for fact in sorted(recorded_facts(self.run.timeline)[0]):
+            if fact.about.startswith("pod/") and fact.what == "node":
+                for name in {_pod(fact), _pod(fact).partition("#")[0]}:
+                    found[name].append((fact.t, fact.value))
+        return found
 
     def between(self, one: Fact, other: Fact) -> bool:
         """Is their order nobody's?"""
-        return (
-            _told_in_one_pass(self.run, one, other)
-            or _starting_up(one, other)
-            or _slice_against_others(one, other)
-            or (
-                _pod(one) != _pod(other)
-                and any(_in(window, one) and _in(window, other) for window in self._deletions())
-            )
-        )
+        apart = abs(one.t - other.t)
+        if _kind(one) != _kind(other) and apart <= ARRIVAL_SECONDS:
+            return True
+        if answers(*sorted((one, other))):
+            return False
+        starting = max(one.t, other.t) < START_UP_SECONDS
+        if apart > (START_UP_WORKERS_SECONDS if starting else WORKERS_SECONDS):
+            return False
+        return not _one_story(one, other) and self._worker(one, starting) != self._worker(other, starting)
 
-    def _deletions(self) -> list[tuple[float, float]]:
-        """From the first to the last of deletions that raced."""
-        return [
-            (min(race["observed_at"]), max(race["observed_at"]) + FOLLOWS_SECONDS)
-            for race in self.run.inputs.get("races") or ()
-            if race.get("observed_at") and all(name.startswith("DELETE ") for name in race["between"])
-        ]
+    def _worker(self, fact: Fact, starting: bool) -> str:
+        """Who did it, as far as that fixes an order: facts of one worker come one after another."""
+        kind = _kind(fact)
+        if kind == "eps":
+            return f"{fact.about} {fact.what}"  # Which pods one write tells of together is a matter of batches.
+        if kind == "pod" and fact.what == "made":
+            return f"made for {_workload(fact)}"
+        if fact.what == "podCIDR":
+            return "IPAM"
+        return self._teller(fact, starting) if kind == "event" else fact.about
+
+    def _teller(self, fact: Fact, starting: bool) -> str:
+        """Events of a controller come from one goroutine, unless several workers give it them."""
+        source = fact.value.split()[1]
+        if fact.what.startswith("NodeNotReady"):
+            # Nodes of a pass, and with each its pods, are handled by parallel workers.
+            return f"{source} {self._node(fact)}"
+        if source in ("default-scheduler", "endpoint-slice-controller"):
+            return f"{source} {fact.about}"  # Each pod is bound, and each Service synced, by a worker of its own.
+        if starting and fact.what.startswith("SuccessfulCreate"):
+            return f"{source} {fact.what}"  # Pods are made in batches, by a goroutine each (`slowStartBatch`).
+        return source
+
+    def _node(self, fact: Fact) -> str:
+        if fact.about.startswith("event/Node/"):
+            return fact.about.rpartition("/")[2]
+        moves = self._nodes[_pod(fact)]
+        return moves[bisect_right(moves, (fact.t, "~")) - 1][1]
 
 
-def _in(window: tuple[float, float], fact: Fact) -> bool:
-    return window[0] - 0.1 <= fact.t <= window[1] and fact.about.startswith(("pod/", "event/"))
-
-
-def _starting_up(one: Fact, other: Fact) -> bool:
-    """Both at start-up, and of different workers or about what different workloads own; not one object's own story."""
-    return (
-        max(one.t, other.t) < START_UP_SECONDS
-        and one.about != other.about
-        and (_workload(one) != _workload(other) or _writer(one) != _writer(other))
-        and not _pod(one) == _pod(other) != ""
-    )
-
-
-def _slice_against_others(one: Fact, other: Fact) -> bool:
-    """A slice is written 30 to 80 ms after the change, or a second after it where the cache was behind."""
-    slices = [fact for fact in (one, other) if fact.about.startswith("eps/")]
-    if not slices or not all(fact.about.startswith(("eps/", "pod/", "event/Pod/")) for fact in (one, other)):
+def _one_story(one: Fact, other: Fact) -> bool:
+    """Both of one object or of one pod, whose changes follow from each other."""
+    kinds, whats = {_kind(one), _kind(other)}, {one.what, other.what}
+    if kinds == {"node"} and "podCIDR" in whats and any("not-ready:NoSchedule" in what for what in whats):
+        return False  # Two controllers answer to a new node: IPAM, and the one that takes admission's taint off.
+    if kinds == {"pod", "eps"} and "gone" in whats:
+        return False  # When a pod has failed its slice is written, and its kubelet deletes it: who is first, is open.
+    if kinds == {"event"} and all(what.startswith("SuccessfulCreate") for what in whats):
         return False
-    # What a slice says of a pod follows the pod's change, not the event that tells of it.
-    told = any(fact.about.startswith("event/") for fact in (one, other))
-    return told or _about_pod(one) != _about_pod(other)
+    if kinds == {"eps"}:
+        return one.about == other.about and one.what == other.what
+    return one.about == other.about or _about_pod(one) == _about_pod(other) != ""
+
+
+def _kind(fact: Fact) -> str:
+    return fact.about.partition("/")[0]
 
 
 def _about_pod(fact: Fact) -> str:
     """The pod of which a fact speaks, without the number where its name stays."""
-    pod = fact.what if fact.about.startswith("eps/") else _pod(fact)
+    pod = fact.what if _kind(fact) == "eps" else _pod(fact)
     return re.sub(r"(-\d+)#\d+$", r"\1", pod)
 
 
@@ -93,27 +121,5 @@ def _pod(fact: Fact) -> str:
 
 
 def _workload(fact: Fact) -> str:
-    """`web` of `pod/web#1`, `eps/web`, `event/ReplicaSet/web-RS`; `db` of `pod/db-0#1`."""
-    name = fact.about.rpartition("/")[2]
-    return re.split(r"[#@]|-RS$|-\d+$", name)[0]
-
-
-def _writer(fact: Fact) -> str:
-    if fact.about.startswith("event/"):
-        return fact.value.split()[1]
-    return "endpointslice-controller" if fact.about.startswith("eps/") else _WRITERS.get(fact.what, fact.what)
-
-
-def _told_in_one_pass(run: Recording, one: Fact, other: Fact) -> bool:
-    """Events of one pass are about nodes in an order that Kubernetes does not fix, and were sent one after another."""
-    return any(
-        at <= min(one.t, other.t)
-        and max(one.t, other.t) < at + 1
-        and _tells(one, reason, nodes)
-        and _tells(other, reason, nodes)
-        for reason, nodes, at in run.passes
-    )
-
-
-def _tells(fact: Fact, reason: str, nodes: list[str]) -> bool:
-    return fact.what.startswith(f"{reason}: ") and fact.about in [f"event/Node/{node}" for node in nodes]
+    """`web` of `pod/web#1`; `db` of `pod/db-0#1`."""
+    return re.split(r"-\d+#|[#@]", fact.about.rpartition("/")[2])[0]

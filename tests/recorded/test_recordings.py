@@ -136,21 +136,42 @@ def _fact(about: str, what: str, t: float, value: str = "") -> Fact:
     return Fact(t, about, what, value)
 
 
+def _told(about: str, what: str, t: float) -> Fact:
+    return Fact(t, f"event/{about}", what, "Normal node-controller")
+
+
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [
-        # At start-up workers are independent, but a pod has one story, and a controller makes its pods in order.
+        # Separate watches tell of one pod some 10 ms apart, and one watch in order.
+        (_fact("pod/web#1", "del", 60), _fact("event/Pod/web#1", "Killing: now", 60.02, "Normal kubelet"), True),
+        (_fact("pod/web#1", "del", 60), _fact("event/Pod/web#1", "Killing: now", 60.1, "Normal kubelet"), False),
+        (_fact("pod/web#1", "phase", 60), _fact("pod/web#1", "gone", 60.01), False),
+        # Workers are independent for a fifth of a second, at start-up for longer; one worker is in order with itself.
+        (_fact("pod/web#1", "c.Ready", 60), _fact("pod/db-0#1", "c.Ready", 60.1), True),
+        (_fact("pod/web#1", "c.Ready", 60), _fact("pod/db-0#1", "c.Ready", 60.3), False),
         (_fact("pod/web#1", "made", 1), _fact("pod/db-0#1", "made", 1.5), True),
-        (_fact("pod/web#1", "made", 1), _fact("pod/web#1", "node", 1.5), False),
-        (_fact("pod/web#1", "made", 1), _fact("pod/web#2", "made", 1.5), False),
-        (_fact("pod/web#1", "made", 4), _fact("pod/db-0#1", "made", 4.5), False),
-        # A slice follows its pod's change, and nothing else.
-        (_fact("pod/web#1", "c.Ready", 60), _fact("eps/web", "web#1", 60.5), False),
-        (_fact("pod/db-0#2", "c.Ready", 60), _fact("eps/db", "db-0", 60.5), False),
-        (_fact("pod/web#1", "c.Ready", 60), _fact("eps/web", "web#2", 60.5), True),
-        # Deletions that raced, at 94.75 in this run, and what followed from them.
-        (_fact("pod/bare#1", "del", 94.8), _fact("pod/db-2#1", "del", 95.15), True),
-        (_fact("pod/bare#1", "del", 96.6), _fact("pod/db-2#1", "del", 96.95), False),
+        (_fact("pod/web#1", "made", 1), _fact("pod/db-0#1", "made", 1.7), False),
+        (_fact("pod/web#1", "made", 2), _fact("pod/db-0#1", "made", 2.5), False),
+        (_fact("pod/web#1", "made", 1), _fact("pod/web#2", "made", 1.1), False),
+        (_fact("pod/web#1", "made", 1), _fact("pod/web#1", "node", 1.1), False),
+        # A slice follows its pod's change, unless that is the end of its object, and is nobody else's consequence.
+        (_fact("pod/web#1", "c.Ready", 60), _fact("eps/web", "web#1", 60.1), False),
+        (_fact("pod/db-0#2", "c.Ready", 60), _fact("eps/db", "db-0", 60.1), False),
+        (_fact("pod/web#1", "gone", 60), _fact("eps/web", "web#1", 60.1), True),
+        (_fact("pod/web#1", "c.Ready", 60), _fact("eps/web", "web#2", 60.1), True),
+        (_fact("pod/web#1", "c.Ready", 60), _fact("eps/web", "web#2", 60.5), False),
+        # A controller's events are in order, but those of several workers.
+        (_told("Pod/web#1", "Marking", 94.8), _told("Pod/bare", "Marking", 94.9), False),
+        (_told("Pod/web#1", "NodeNotReady", 64.6), _told("Pod/bare", "NodeNotReady", 64.7), False),
+        (_told("Pod/web#1", "NodeNotReady", 64.6), _told("Pod/db-0", "NodeNotReady", 64.7), True),
+        (_told("Job/work", "SuccessfulCreate: work#1", 1), _told("Job/work", "SuccessfulCreate: work#2", 1.1), True),
+        (_told("Job/work", "SuccessfulCreate: work#1", 9), _told("Job/work", "SuccessfulCreate: work#2", 9.1), False),
+        # What answers something does not come before it.
+        (_fact("pod/web#1", "del", 94.8), _fact("pod/web#4", "made", 94.9), False),
+        (_fact("node/n1", "made", 60), _fact("node/n1", "podCIDR", 60.1), False),
+        (_fact("node/n1", "podCIDR", 60), _fact("node/n1", "taint k/not-ready:NoSchedule", 60.1), True),
+        (_fact("node/n1", "c.Ready", 64.6), _fact("node/n1", "taint k:NoSchedule", 64.7), False),
         (_fact("node/n1", "c.Ready", 94.8), _fact("node/n2", "c.Ready", 95.15), False),
     ],
 )
@@ -171,6 +192,18 @@ def test_the_comparison_is_not_empty() -> None:
     wrong = [Fact(facts[0].t, facts[0].about, facts[0].what, "other"), *facts[1:]]
     assert differences(facts, facts) == []
     assert all(differences(facts, made) for made in (late, wrong, facts[:-1]))
+
+
+def test_a_changed_order_is_seen() -> None:
+    """In one pod's story however close, and of different workers from a fifth of a second on."""
+    pod = [Fact(60, "pod/web#1", "node", "n1"), Fact(60.01, "pod/web#1", "phase", "Running")]
+    nodes = [Fact(60, "node/n1", "c.Ready", "True"), Fact(60.25, "node/n2", "c.Ready", "True")]
+    races = Races(recording("a-forgood30"))
+    for facts in (pod, nodes):
+        first, second = facts
+        turned = [Fact(second.t, *_rest(first)), Fact(first.t, *_rest(second))]
+        assert disorder(facts, facts, races.between) == []
+        assert len(disorder(facts, turned, races.between)) == 1
 
 
 def _rest(fact: Fact) -> tuple[str, str, str]:
