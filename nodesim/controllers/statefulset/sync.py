@@ -4,11 +4,11 @@ How it works.  Pods are claimed, the revision of the template is found or made, 
 the identities that it wants, the pods that are too many, the rolling update.  With OrderedReady the first pod that
 needs something, or that is waited for, ends the round; with Parallel the pods are gone through in batches of 1, 2, 4,
 ... (v1.24: one after the other).  A status that differs is written at the end, once more on the fresh object if that
-failed.
+failed; known difference: Kubernetes tries after conflicts only, up to five times, 10 ms apart, upon what its cache has.
 
 There are no expectations: that a pod exists is known from the cache, and its name guards against a second one.
 Source: pkg/controller/statefulset/stateful_set.go `sync`, stateful_set_control.go `UpdateStatefulSet`, `performUpdate`,
-`updateStatefulSet`, stateful_pod_control.go.  Left out: PersistentVolumeClaims.
+`updateStatefulSet`, stateful_pod_control.go, stateful_set_status_updater.go.  Left out: PersistentVolumeClaims.
 """
 
 from __future__ import annotations

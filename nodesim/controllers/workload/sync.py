@@ -37,7 +37,7 @@ class WorkloadSync:
         """Write the status that is made for the workload as it was seen; if that fails, once more as it is now.
 
         Source: pkg/controller/replicaset/replica_set_utils.go `updateReplicaSetStatus`; daemon_controller.go
-        `storeDaemonSetStatus`; statefulset/stateful_set_status_updater.go, which reads its cache where this asks.
+        `storeDaemonSetStatus`.
         """
         answer = yield from ask(self._put(self.view.document, made))
         if answer.ok:
