@@ -107,7 +107,7 @@ class RecordedKubelet:
                 self._away = False
                 if action.get("mode") == "lease only":
                     self._posts = False
-                self._begin_rhythm(now_us, out)
+                self._begin_rhythm(max(now_us, self._axis.us(action.get("posted_at", 0))), out)
                 for uid in sorted(self._pods):
                     self._heed(uid, now_us, out)
             case "status-posts-on":
@@ -119,10 +119,9 @@ class RecordedKubelet:
             case "delete-node" | "kubelet-stops-for-good":
                 self._stopped = True
 
-    def _begin_rhythm(self, now_us: int, out: list[ProgramEffect]) -> None:
+    def _begin_rhythm(self, at_us: int, out: list[ProgramEffect]) -> None:
         self._status_round += 1
-        out.append(SetTimer(("status", self._status_round), now_us + STATUS_PERIOD_US))
-        self._check_status(now_us, out)
+        out.append(SetTimer(("status", self._status_round), at_us))
 
     # --- the node -------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from nodesim.scenario.components import COMPONENTS, Making, client_of, runs
 from nodesim.scheduler.search import Choice, choose
 from nodesim.streams import Streams
 from nodesim.trace.records import TraceRecord
-from nodesim.units import MILLISECOND
+from nodesim.units import MILLISECOND, SECOND
 from nodesim.world import VirtualClock, World, driving
 from tests.recorded import observer, outside
 from tests.recorded.facts import recorded_facts
@@ -161,7 +161,7 @@ def _kubelets(world: World, recording: Recording, streams: Streams) -> None:
         later = [each["registered_at"] for each in entries[place + 1 :] if each["name"] == name]
         until = min(later, default=float("inf"))
         actions = [
-            action
+            _with_post(recording, action)
             for action in recording.actions
             if action.get("node") == name
             and action["do"] not in ("register-node", "create-manifest", "evict")
@@ -171,6 +171,19 @@ def _kubelets(world: World, recording: Recording, streams: Streams) -> None:
         actor = f"node/{name}" if not twins else f"node/{name}.{twins}"
         program = RecordedKubelet(entry, place + 1, actions, recording.axis)
         _move_in(world, actor, ClientMachine(actor, program, program.watches, streams), 0)
+
+
+def _with_post(recording: Recording, action: Entry) -> Entry:
+    """A healed kubelet posts its status when its loop comes to it: the recording tells when that was through."""
+    if action["do"] != "heal":
+        return action
+    posts = [
+        seen["at"]
+        for seen in recording.inputs.get("kubelet_observed") or ()
+        if seen["do"] == "status-post" and seen["node"] == action["node"] and seen["why"] == "change"
+    ]
+    after = [at for at in posts if 0 <= at - action["at"] <= 1]
+    return {**action, "posted_at": min(after) - 2 * recording.hop_us / SECOND} if after else action
 
 
 def _move_in(world: World, name: str, machine: Machine, at_us: int) -> None:
