@@ -16,6 +16,8 @@ from tests.recorded.facts import Fact
 
 TOLERANCE_SECONDS: Final = 1.0
 AT_ONCE_SECONDS: Final = 0.5
+RECORDED_TO_SECONDS: Final = 0.001
+"""Dates are recorded relative to the first instant, rounded to this."""
 
 Pairs: TypeAlias = list[tuple[Fact, Fact]]
 
@@ -33,7 +35,18 @@ def differences(recorded: Sequence[Fact], replayed: Sequence[Fact]) -> list[str]
             found.append((was.t, f"{name}: recorded {was.value!r}, replayed {became.value!r} at {became.t:.3f}"))
         elif abs(was.t - became.t) > TOLERANCE_SECONDS:
             found.append((was.t, f"{name}: {was.value!r} replayed at {became.t:.3f}"))
+        elif not _same_dates(was, became):
+            found.append((was.t, f"{name}: {was.value!r} with {was.dates}, replayed with {became.dates}"))
     return [f"{t:8.3f} {line}" for t, line in sorted(found)]
+
+
+def _same_dates(was: Fact, became: Fact) -> bool:
+    """As many, each within a second of its counterpart: they are cut to whole seconds, at the same instants."""
+    close = len(was.dates) == len(became.dates)
+    return close and all(
+        abs(one - other) <= TOLERANCE_SECONDS + RECORDED_TO_SECONDS
+        for one, other in zip(was.dates, became.dates, strict=True)
+    )
 
 
 def disorder(

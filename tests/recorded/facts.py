@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import attrs
@@ -31,23 +31,29 @@ class Fact:
     what: str
     """A field, a taint, a condition, an event's reason; `made` and `gone` for the object itself."""
     value: str
+    dates: tuple[float, ...] = ()
+    """What dates stand in it: heartbeat and transition of a condition, a taint's timeAdded, a deletionTimestamp."""
 
 
 def recorded_facts(timeline: Iterable[Entry]) -> tuple[list[Fact], Names]:
     """The facts of a recording."""
     timeline = [entry for entry in timeline if entry["k"] != "act"]
     names = pod_names(timeline)
-    return _facts([(entry["t"], entry) for entry in timeline], names), names
+    return _facts([(entry["t"], entry) for entry in timeline], names, float), names
 
 
 def replayed_facts(facts: Iterable[Entry], axis: Axis) -> tuple[list[Fact], Names]:
     """The facts of a replay, as its observer noted them."""
     facts = list(facts)
     names = pod_names(facts)
-    return _facts([(axis.seconds(entry["us"]), entry) for entry in facts], names), names
+    return _facts([(axis.seconds(entry["us"]), entry) for entry in facts], names, _seconds_of(axis)), names
 
 
-def _facts(entries: list[tuple[float, Entry]], names: Names) -> list[Fact]:
+def _seconds_of(axis: Axis) -> Callable[[Any], float]:
+    return lambda us: axis.seconds(int(us))
+
+
+def _facts(entries: list[tuple[float, Entry]], names: Names, seconds: Callable[[Any], float]) -> list[Fact]:
     found: list[Fact] = []
     taints: dict[str, list[str]] = {}
     endpoints: dict[str, dict[str, str]] = {}
@@ -87,15 +93,19 @@ def _facts(entries: list[tuple[float, Entry]], names: Names) -> list[Fact]:
                 endpoints[about] = now
                 continue
             if key == "taints":
-                now = [taint.split("@")[0] for taint in item or ()]
-                before = taints.get(about, [])
-                found += [Fact(t, about, f"taint {taint}", "on") for taint in now if taint not in before]
+                added = {taint.partition("@")[0]: taint.partition("@")[2] for taint in item or ()}
+                now, before = list(added), taints.get(about, [])
+                found += [
+                    Fact(t, about, f"taint {taint}", "on", (seconds(added[taint]),) if added[taint] else ())
+                    for taint in now
+                    if taint not in before
+                ]
                 found += [Fact(t, about, f"taint {taint}", "off") for taint in before if taint not in now]
                 taints[about] = now
                 continue
             value = _value(kind, key, item, names)
             if last.get((about, key)) != value:  # Else only a heartbeat or a time of transition is new.
-                found.append(Fact(t, about, key, value))
+                found.append(Fact(t, about, key, value, _dates(key, item, seconds)))
             last[about, key] = value
     return found
 
@@ -114,6 +124,12 @@ def _value(kind: str, key: str, item: Any, names: Names) -> str:
     if key == "labels":
         return ",".join(f"{name}={label}" for name, label in sorted(item.items()))
     return str(item)
+
+
+def _dates(key: str, item: Any, seconds: Callable[[Any], float]) -> tuple[float, ...]:
+    if key.startswith("c.") and isinstance(item, list):
+        return tuple(seconds(date) for date in item[3:] if date is not None)
+    return (seconds(item),) if key == "del" and item is not None else ()
 
 
 class Events:

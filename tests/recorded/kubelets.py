@@ -189,7 +189,7 @@ class RecordedKubelet:
             packed = encode_document({"status": {"conditions": conditions}})
             out.append(Call("status", Patch("nodes", "", self.name, "status", "strategic", packed)))
         for uid in sorted(self._pods):
-            self._repair(uid, now_us, out)
+            self._repair(uid, out)
 
     # --- pods -----------------------------------------------------------------------------------------------------
 
@@ -251,17 +251,19 @@ class RecordedKubelet:
         metadata = pod["metadata"]
         out.append(Call("pod", Delete("pods", metadata["namespace"], metadata["name"], 0, metadata["uid"])))
 
-    def _repair(self, uid: str, now_us: int, out: list[ProgramEffect]) -> None:
+    def _repair(self, uid: str, out: list[ProgramEffect]) -> None:
         pod = self._pods[uid]
         status = pod.get("status") or {}
-        ready = next((each for each in status.get("conditions") or () if each["type"] == "Ready"), None)
+        conditions = {each["type"]: each for each in status.get("conditions") or ()}
+        ready = conditions.get("Ready")
         if (
             status.get("phase") == "Running"
             and ready is not None
             and ready["status"] == "False"
             and pod["metadata"].get("deletionTimestamp") is None
         ):
-            row = _condition("Ready", ["True", "", ""], None, whole_second(now_us))
+            # It says again what it said at the pod's start, with the date of that.
+            row = _condition("Ready", ["True", "", ""], None, conditions["ContainersReady"]["lastTransitionTime"])
             out.append(self._pod_patch(pod, {"status": {"conditions": [row]}}))
 
     def _pod_patch(self, pod: Document, change: Document) -> Call:

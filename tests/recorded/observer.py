@@ -12,13 +12,14 @@ from tests.recorded.inputs import Entry
 ACTOR = "observer"
 
 
-def _conditions(document: Document) -> Entry:
+def _conditions(document: Document, *, heartbeats: bool = False) -> Entry:
     conditions = (document.get("status") or {}).get("conditions") or ()
     return {
         f"c.{each['type']}": [
             each["status"],
             each.get("reason") or None,
             each.get("message") or None,
+            *([each.get("lastHeartbeatTime")] if heartbeats else []),
             each.get("lastTransitionTime"),
         ]
         for each in conditions
@@ -33,17 +34,18 @@ def _start(document: Document) -> Entry:
 def node(document: Document) -> Entry:
     """A Node's summary."""
     spec = document.get("spec") or {}
-    found = _start(document) | _conditions(document)
-    found["taints"] = [
-        f"{taint['key']}={taint['value']}:{taint['effect']}"
-        if taint.get("value")
-        else f"{taint['key']}:{taint['effect']}"
-        for taint in spec.get("taints") or ()
-    ]
+    found = _start(document) | _conditions(document, heartbeats=True)
+    found["taints"] = [_taint(taint) for taint in spec.get("taints") or ()]
     found["labels"] = document["metadata"].get("labels")
     found["podCIDR"] = spec.get("podCIDR")
     found["unschedulable"] = spec.get("unschedulable") or None
     return found
+
+
+def _taint(taint: Document) -> str:
+    value = f"={taint['value']}" if taint.get("value") else ""
+    added = f"@{taint['timeAdded']}" if taint.get("timeAdded") is not None else ""
+    return f"{taint['key']}{value}:{taint['effect']}{added}"
 
 
 def pod(document: Document) -> Entry:

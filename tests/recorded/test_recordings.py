@@ -187,11 +187,15 @@ def test_the_comparison_is_not_empty() -> None:
     for name in PLAYED:
         recorded, replayed, _ = _both(name)
         assert len(matched(recorded, replayed)) > 100
-    facts = [fact for fact in recorded if fact.what.startswith("taint")]
-    late = [Fact(facts[0].t + 1.5, *_rest(facts[0])), *facts[1:]]
+    facts = [fact for fact in recorded if fact.what.startswith("taint") and fact.dates]
+    late = [Fact(facts[0].t + 1.5, *_rest(facts[0]), facts[0].dates), *facts[1:]]
     wrong = [Fact(facts[0].t, facts[0].about, facts[0].what, "other"), *facts[1:]]
+    first = facts[0]
+    assert first.dates
+    undated = [Fact(first.t, *_rest(first)), *facts[1:]]
+    misdated = [Fact(first.t, *_rest(first), (first.dates[0] + 1.5,)), *facts[1:]]
     assert differences(facts, facts) == []
-    assert all(differences(facts, made) for made in (late, wrong, facts[:-1]))
+    assert all(len(differences(facts, made)) == 1 for made in (late, wrong, facts[:-1], undated, misdated))
 
 
 def test_a_changed_order_is_seen() -> None:
