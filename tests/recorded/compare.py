@@ -78,6 +78,11 @@ ANSWERS: Final = {
     "a node gets its CIDR": (r"node/(.+) made", r"node/\1 podCIDR"),
     "endpoints follow readiness": (r"pod/(web#\d+) c\.Ready", r"eps/web \1"),
     "the evicted pod is told why": (r"event/Pod/(\S+) TaintManagerEviction: Marking .+", r"pod/\1 c\.DisruptionTarget"),
+    "endpoints follow deletion": (r"pod/(web#\d+) del", r"eps/web \1"),
+    "a StatefulSet's endpoints follow readiness": (r"pod/(db-\d+)#\d+ c\.Ready", r"eps/db \1"),
+    "a silent node is told": (r"node/(.+) c\.Ready", r"event/Node/\1 NodeNotReady: .+"),
+    "a pod's place is told": (r"pod/(.+) node", r"event/Pod/\1 Scheduled: .+"),
+    "a new pod is told": (r"pod/(.+) made", r"event/\S+ SuccessfulCreate: Created pod: \1"),
     "and deleted": (r"pod/(.+) c\.DisruptionTarget", r"pod/\1 del"),
 }
 """What answers what: a cause and its effect, of which the real control plane let at most half a second pass."""

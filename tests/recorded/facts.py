@@ -12,9 +12,8 @@ import attrs
 from tests.recorded.inputs import Axis, Entry
 from tests.recorded.names import Names, pod_names, translate
 
-_UNSAID: Final = frozenset(
-    {"uid", "tol", "own", "group", "affinity", "name", "service", "renew", "ouid", "dur", "holder"}
-)
+_UNSAID: Final = frozenset({"uid", "group", "affinity", "name", "service", "renew", "dur", "holder"})
+"""Names of each side's own making, what the observer keeps for names, and what kubelets wrote into their leases."""
 _UNRECORDED: Final = frozenset({"c.Initialized", "c.PodReadyToStartContainers"})
 _NOT_OURS: Final = frozenset({"KubeAPIReadyz"})
 _LEFT_OUT: Final = r"skipping Pod \S+ for Service \S+: Node \S+ Not Found"
@@ -158,8 +157,9 @@ class Events:
             message = in_order(message)
             self._totals[about, message] += count - self._counts.get(name, 0)
             self._counts[name], count = count, self._totals[about, message]
+        uid = "" if known.get("ouid") else " without uid"
         repeat = "" if count == 1 or (entry["ev"] == "A" and count is None) else f" x{count}"
-        return [Fact(t, about, f"{known['reason']}: {message}", f"{known['type']} {known['src']}{repeat}")]
+        return [Fact(t, about, f"{known['reason']}: {message}", f"{known['type']} {known['src']}{uid}{repeat}")]
 
 
 def in_order(message: str) -> str:

@@ -59,9 +59,15 @@ def pod(document: Document) -> Entry:
     found["fin"] = metadata.get("finalizers")
     found["del"] = metadata.get("deletionTimestamp")
     found["grace"] = metadata.get("deletionGracePeriodSeconds")
+    found["tol"] = [_toleration(each) for each in spec.get("tolerations") or ()] or None
     found["group"] = next((each["name"] for each in owners if each.get("controller")), None)
     found["affinity"] = _pinned(spec)
     return found
+
+
+def _toleration(toleration: Document) -> str:
+    seconds = toleration.get("tolerationSeconds")
+    return f"{toleration.get('key') or '*'}:{toleration.get('effect') or '*'}:{'inf' if seconds is None else seconds}"
 
 
 def _pinned(spec: Document) -> Any:
@@ -87,6 +93,7 @@ def event(document: Document) -> Entry:
         "type": document.get("type"),
         "reason": document.get("reason"),
         "obj": f"{about['kind']}/{about['name']}",
+        "ouid": about.get("uid"),
         "msg": document.get("message"),
         "src": (document.get("source") or {}).get("component") or document.get("reportingComponent"),
         "count": document.get("count"),
