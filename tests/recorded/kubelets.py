@@ -20,6 +20,7 @@ STATUS_PERIOD_US: Final = 10 * SECOND
 STATUS_REPORT_US: Final = 5 * MINUTE
 START_AFTER_US: Final = 300 * MILLISECOND
 FINISH_AFTER_US: Final = 2 * SECOND
+LOOP_US: Final = 50 * MILLISECOND
 
 _PRESSURES: Final = ("MemoryPressure", "DiskPressure", "PIDPressure")
 
@@ -42,6 +43,7 @@ class RecordedKubelet:
         """Condition -> lastTransitionTime of the last successful post."""
         self._said: dict[str, list[str]] = {}
         self._uid = ""
+        self._began_us = 0
         self._api_node: Document | None = None
         self._pods: dict[str, Document] = {}
         self._lease: Document | None = None
@@ -216,10 +218,14 @@ class RecordedKubelet:
             if self._busy.get(uid) not in ("finish", "finished"):
                 self._busy[uid] = "finish"
                 grace_us = pod["metadata"].get("deletionGracePeriodSeconds", 0) * SECOND
-                out.append(SetTimer(("finish", uid), now_us + min(FINISH_AFTER_US, grace_us)))
+                out.append(SetTimer(("finish", uid), self._turn_us(now_us + min(FINISH_AFTER_US, grace_us))))
         elif phase == "Pending" and uid not in self._busy:
             self._busy[uid] = "start"
-            out.append(SetTimer(("start", uid), now_us + START_AFTER_US))
+            out.append(SetTimer(("start", uid), self._turn_us(now_us + START_AFTER_US)))
+
+    def _turn_us(self, at_us: int) -> int:
+        """The next turn of its loop, which begins when it is registered."""
+        return at_us + (self._began_us - at_us) % LOOP_US
 
     def _start(self, uid: str, now_us: int, out: list[ProgramEffect]) -> None:
         pod = self._pods.get(uid)
@@ -280,7 +286,7 @@ class RecordedKubelet:
         match answer.tag:
             case "register":
                 assert answer.ok and answer.document is not None, answer
-                self._uid = answer.document["metadata"]["uid"]
+                self._uid, self._began_us = answer.document["metadata"]["uid"], now_us
                 for uid in sorted(self._pods):
                     self._heed(uid, now_us, out)
             case "lease-get" if answer.code == 404:
