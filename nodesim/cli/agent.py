@@ -10,6 +10,7 @@ import click
 import trio
 
 from nodesim.cli.ending import terminate_like_interrupt
+from nodesim.cli.fleet import between_processes
 from nodesim.errors import ExitCode, single_error
 from nodesim.scenario.agent import Agent
 from nodesim.scenario.gathering import open_transport
@@ -21,7 +22,14 @@ from nodesim.world import spare_the_collector
 @click.option("--name", required=True, help="This agent's name; with keys, that of its key.")
 @click.option("--nodes", "claims", multiple=True, metavar="PATTERN", help="Nodes it wants: 'worker-[0-499]'.")
 @click.option("--keys", type=click.Path(path_type=Path, file_okay=False), help="Folder with this agent's keys.")
-@click.option("--transport", default="zeromq", show_default=True, metavar="NAME", help="How to reach the hub.")
+@click.option(
+    "--transport",
+    default="zeromq",
+    show_default=True,
+    metavar="NAME",
+    callback=between_processes,
+    help="How to reach the hub.",
+)
 @click.option("--once", is_flag=True, help="End after one run instead of waiting for the next hub.")
 @click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
 @click.option("--while-stdin", is_flag=True, hidden=True, help="End when stdin does.")
@@ -44,6 +52,9 @@ def agent(
     nodesim agent --connect tcp://127.0.0.1:7400 --name a1
     nodesim agent --connect tcp://10.0.0.1:7400 --name a1 --keys keys --nodes 'worker-[0-499]'
     """
+    if not name.strip():
+        msg = "--name is empty: give this agent a name, such as a1"
+        raise click.UsageError(msg)
     terminate_like_interrupt()
     say = (lambda _: None) if quiet else _say
     opened = partial(open_transport, transport, keys=keys, log=say)

@@ -77,6 +77,9 @@ def run_command(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()  # Whoever read our output has gone; there is nobody left to tell.
         sys.exit(ExitCode.NOT_RUN)
+    except SystemExit:
+        # click leaves so, with 1, when it finds the pipe closed; 1 would say that an expectation failed.
+        sys.exit(ExitCode.NOT_RUN)
     except OSError as failed:
         click.echo(f"nodesim: {failed}", err=True)
         sys.exit(ExitCode.NOT_RUN)

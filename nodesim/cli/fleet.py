@@ -10,11 +10,21 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+import click
+
 from nodesim.scenario.gathering import Spread, open_transport
 
 AGENTS_MAX: Final = 64
 ENDING_S: Final = 5
 """An agent that has not ended by then is killed."""
+
+
+def between_processes(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
+    """A transport's name, as an option; the one that couples places of one process reaches no agent."""
+    if name == "memory":
+        msg = "'memory' ends where its process does, and agents are processes of their own; say zeromq"
+        raise click.BadParameter(msg, context, option)
+    return name
 
 
 @contextmanager

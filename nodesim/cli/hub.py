@@ -8,7 +8,8 @@ from typing import Any, cast
 import click
 
 from nodesim.cli.ending import terminate_like_interrupt
-from nodesim.cli.playing import Wishes, check_realtime, given_again, load_all, play_one, run_options
+from nodesim.cli.fleet import between_processes
+from nodesim.cli.playing import Wishes, check_realtime, given_again, load_all, play_one, run_options, spare_inputs
 from nodesim.scenario.gathering import Spread
 from nodesim.world import spare_the_collector
 
@@ -20,7 +21,14 @@ from nodesim.world import spare_the_collector
 @run_options
 @click.option("--agents", type=click.IntRange(1, 1_000), default=1, show_default=True, help="Wait for so many.")
 @click.option("--keys", type=click.Path(path_type=Path, file_okay=False), help="Folder with the hub's keys.")
-@click.option("--transport", default="zeromq", show_default=True, metavar="NAME", help="How agents reach the hub.")
+@click.option(
+    "--transport",
+    default="zeromq",
+    show_default=True,
+    metavar="NAME",
+    callback=between_processes,
+    help="How agents reach the hub.",
+)
 def hub(
     file: Path, listen: str, virtual: bool, agents: int, keys: Path | None, transport: str, **options: object
 ) -> int:
@@ -39,6 +47,7 @@ def hub(
         msg = "say one of --virtual (the trace is that of 'nodesim run') and --realtime SPEED"
         raise click.UsageError(msg)
     check_realtime(wishes)
+    spare_inputs(wishes, [file])
     scenarios, codes = load_all([file], wishes)
     if codes:
         return codes[0]

@@ -122,6 +122,14 @@ def check_realtime(wishes: Wishes) -> None:
         raise click.UsageError(msg)
 
 
+def spare_inputs(wishes: Wishes, paths: Sequence[Path]) -> None:
+    """A trace must not be written over the scenario that makes it."""
+    for path in paths:
+        if wishes.trace is not None and wishes.trace.exists() and path.exists() and path.samefile(wishes.trace):
+            msg = f"--trace {wishes.trace} would overwrite the scenario; name another file"
+            raise click.UsageError(msg)
+
+
 def load_all(paths: Sequence[Path], wishes: Wishes) -> tuple[list[tuple[Path, Scenario]], list[ExitCode]]:
     """All files read; with any fault, nothing runs."""
     scenarios: list[tuple[Path, Scenario]] = []

@@ -61,7 +61,8 @@ def _print_lag(console: Console, real: RealTime) -> None:
     """How well real time was kept."""
     late_ms = real.worst_us / real.speed / MILLISECOND
     slack_ms = real.slack_us / real.speed / MILLISECOND
-    what = f"real time at speed {real.speed:g}: nothing was later than {late_ms:.0f} ms ({instant(real.worst_us)} here)"
+    late = f"{late_ms:.0f} ms ({instant(real.worst_us)} of the run)"
+    what = f"real time at speed {real.speed:g}: nothing was later than {late}"
     if real.in_time:
         console.print(what, style="dim")
     else:

@@ -10,8 +10,8 @@ import attrs
 import click
 
 from nodesim.cli.files import scenario_files
-from nodesim.cli.fleet import AGENTS_MAX, fleet
-from nodesim.cli.playing import Wishes, check_realtime, given_again, load_all, play_one, run_options
+from nodesim.cli.fleet import AGENTS_MAX, between_processes, fleet
+from nodesim.cli.playing import Wishes, check_realtime, given_again, load_all, play_one, run_options, spare_inputs
 from nodesim.errors import WORST_FIRST, ExitCode
 from nodesim.world import spare_the_collector
 
@@ -21,7 +21,12 @@ from nodesim.world import spare_the_collector
 @run_options
 @click.option("--seeds", type=click.IntRange(1, 1_000_000), default=1, help="Run this many seeds, from --seed on.")
 @click.option("--check-determinism", "check", is_flag=True, help="Run twice in fresh processes, compare the traces.")
-@click.option("--transport", metavar="NAME", help="Put the nodes into agents, processes reached by this: zeromq.")
+@click.option(
+    "--transport",
+    metavar="NAME",
+    callback=between_processes,
+    help="Put the nodes into agents, processes reached by this: zeromq.",
+)
 @click.option("--agents", type=click.IntRange(1, AGENTS_MAX), help="With --transport: how many (2).")
 def run(files: tuple[Path, ...], transport: str | None, agents: int | None, **options: object) -> int:
     r"""Run scenario FILES (or folders of them), or `demo`, which comes with nodesim.
@@ -42,6 +47,7 @@ def run(files: tuple[Path, ...], transport: str | None, agents: int | None, **op
     if wishes.trace is not None and (len(paths) > 1 or wishes.seeds > 1):
         msg = "--trace takes one run: one file and one seed"
         raise click.UsageError(msg)
+    spare_inputs(wishes, paths)
     if agents is not None and transport is None:
         msg = "--agents needs --transport, such as --transport zeromq"
         raise click.UsageError(msg)

@@ -48,6 +48,8 @@ def objects_named(evidence: Evidence, wanted: str) -> list[str]:
     known = sorted({record.object for record in evidence.records if record.object})
     if wanted in known:
         return [wanted]
+    if not wanted.strip("/"):
+        return []  # A zone without a name is no answer to nothing.
     parts = wanted.lower().split("/")
     return [name for name in known if _is_meant(name.lower().split("/"), parts)]
 
