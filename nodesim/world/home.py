@@ -13,6 +13,7 @@ import trio
 
 from nodesim.errors import ActorCrash
 from nodesim.machine import Machine, MachineEvent, TimerKey
+from nodesim.world.queue import NOWHERE
 
 if TYPE_CHECKING:
     from nodesim.world.channel import Channel
@@ -22,7 +23,21 @@ if TYPE_CHECKING:
 class Home:
     """One actor's shell.  `count` numbers what it puts into the queue, `recorded` its records."""
 
-    __slots__ = ("channels", "count", "host", "machine", "name", "recorded", "task", "timers", "world")
+    __slots__ = (
+        "channels",
+        "count",
+        "host",
+        "machine",
+        "moved",
+        "moved_count",
+        "moved_us",
+        "name",
+        "recorded",
+        "slot",
+        "task",
+        "timers",
+        "world",
+    )
 
     def __init__(self, name: str, machine: Machine, world: World) -> None:
         self.name = name
@@ -32,7 +47,13 @@ class Home:
         self.count = 0
         self.recorded = 0
         self.timers: dict[TimerKey, int] = {}
-        """Live timers: key -> the count under which the timer stands in the queue."""
+        """Live timers: key -> the count under which the timer was set."""
+        self.moved: TimerKey = None
+        """The timer that is set anew again and again before it fires; the queue holds this home instead of it."""
+        self.moved_us = 0
+        self.moved_count = 0
+        self.slot = NOWHERE
+        """Where the queue holds this home."""
         self.channels: dict[str, Channel] = {}
         self.task: trio.lowlevel.Task | None = None
         """The actor's task while it waits at its mailbox."""

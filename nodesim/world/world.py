@@ -27,6 +27,7 @@ from nodesim.machine import (
     SetTimer,
     Signal,
     TimerFired,
+    TimerKey,
     Told,
 )
 from nodesim.messages import ENCODERS, decode
@@ -37,7 +38,7 @@ from nodesim.values import value
 from nodesim.world.carrier import Carrier
 from nodesim.world.channel import Channel
 from nodesim.world.home import Home
-from nodesim.world.queue import EVENT, FRAME, RULE, TIMER, Entry, Payload, Queue
+from nodesim.world.queue import EVENT, FRAME, RULE, SLOT_BITS, TIMER, Entry, Payload, Queue
 
 Take: TypeAlias = Callable[[Home, MachineEvent, str], None]
 """Takes a turn: whose, what happened, and its cause."""
@@ -128,29 +129,37 @@ class World:
 
     def next_turn(self) -> str:
         """Who is next, for people."""
-        if not self._queue.settle():
+        entry = self._queue.head()
+        if entry is None:
             return "nobody"
-        entry = self._queue.near[0]
         return f"{entry[3].name or 'the network'} ({entry[5]!r:.120})"
 
     # --- running ----------------------------------------------------------------------------------------------------
 
     def next_us(self) -> int | None:
         """When the next entry is due; None when there is none."""
-        return self._queue.near[0][0] if self._queue.settle() else None
+        entry = self._queue.head()
+        return None if entry is None else entry[0]
 
     def run(self, until_us: int, turns_max: int, take: Take | None = None) -> bool:
         """Take turns in place up to and including an instant; False when `turns_max` ended it before.
 
         With `take`, turns are handed to it instead of being taken here.
         """
-        near, settle, perform = self._queue.near, self._queue.settle, self.perform
+        due, near, settle, perform = self._queue.due, self._queue.near, self._queue.settle, self.perform
         event: MachineEvent
-        while (near or settle()) and near[0][0] <= until_us:
+        while near or due or settle():
+            is_near = near and not (due and due[-1] < near[0])
+            now_us, origin, n, home, kind, payload, cause = near[0] if is_near else due[-1]
+            if now_us > until_us:
+                return True
             if turns_max <= 0:
                 return False
             turns_max -= 1
-            now_us, origin, n, home, kind, payload, cause = heappop(near)
+            if is_near:
+                heappop(near)
+            else:
+                due.pop()
             self.now_us = now_us
             if kind == FRAME:
                 try:
@@ -218,16 +227,10 @@ class World:
                 self._send(home, effect, cause, now_us)
                 fresh = ""
             elif type(effect) is SetTimer:
-                home.count = count = home.count + 1
-                key, at_us = effect.key, effect.at_us
-                home.timers[key] = count
-                if at_us < now_us:
-                    assert self.late, f"{home.name} sets {key} into the past"
-                    at_us = now_us
                 led_here = cause if effect.caused else fresh
                 if led_here and effect.caused is None:
                     led_here = ""
-                self._push((at_us, home.name, count, home, TIMER, key, led_here))
+                self._set_timer(home, effect.key, effect.at_us, led_here, now_us)
             elif type(effect) is CancelTimer:
                 home.timers.pop(effect.key, None)
             elif type(effect) is Record:
@@ -250,6 +253,24 @@ class World:
                 self._push((now_us + 1, home.name, count, self.homes[effect.actor], EVENT, Told(effect.step), cause))
             else:
                 self._carrier.forget(home)
+
+    def _set_timer(self, home: Home, key: TimerKey, at_us: int, cause: str, now_us: int) -> None:
+        """Set a timer, or set it anew."""
+        home.count = count = home.count + 1
+        if at_us < now_us:
+            assert self.late, f"{home.name} sets {key} into the past"
+            at_us = now_us
+        timers = home.timers
+        if key in timers and home.moved is None:
+            home.moved = key
+        timers[key] = count
+        if key == home.moved and not cause and at_us >= self._queue.near_until_us:
+            home.moved_us, home.moved_count = at_us, count
+            slot = at_us >> SLOT_BITS
+            if slot < home.slot:
+                self._queue.wait(home, slot)
+        else:
+            self._push((at_us, home.name, count, home, TIMER, key, cause))
 
     def _send(self, home: Home, effect: Send, cause: str, now_us: int) -> None:
         """Encode a message and put it on its way; what the plain case does is the path of every heartbeat."""

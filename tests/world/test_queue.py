@@ -15,7 +15,7 @@ from nodesim.net import Link, Topology
 from nodesim.streams import Streams
 from nodesim.world import World
 from nodesim.world.home import Home
-from nodesim.world.queue import EVENT, SLOT_BITS, TIMER, Queue
+from nodesim.world.queue import EVENT, SLOT_BITS, STRIDE, TIMER, Entry, Queue
 
 SLOT_US = 1 << SLOT_BITS
 
@@ -48,6 +48,15 @@ def home() -> Home:
     return World(Topology(Link(), Link()), Streams(0)).add("apiserver", Nothing())
 
 
+def take(queue: Queue) -> Entry:
+    """Take the next entry out, as the world's loop does."""
+    head = queue.head()
+    assert head is not None
+    if queue.near and queue.near[0] is head:
+        return heappop(queue.near)
+    return queue.due.pop()
+
+
 def fired(script: dict[int, list[MachineEffect]]) -> list[tuple[int, Any]]:
     """Which timers of a machine fire in a world, and when."""
     world, machine = World(Topology(Link(), Link()), Streams(0)), Timed(script)
@@ -61,8 +70,9 @@ def fired(script: dict[int, list[MachineEffect]]) -> list[tuple[int, Any]]:
 INSTANTS = st.one_of(
     st.integers(0, 5 * SLOT_US),
     st.builds(lambda slot, off: max(0, slot * SLOT_US + off), st.integers(0, 5), st.integers(-1, 1)),
+    st.builds(lambda slot, off: slot * SLOT_US + off, st.integers(1, 3 * STRIDE), st.integers(0, SLOT_US - 1)),
 )
-"""Anywhere in six slots, and around their borders."""
+"""Anywhere in six slots, and around their borders; or farther than a home with a moved timer goes at once."""
 
 MOVES = st.lists(st.one_of(st.none(), st.tuples(INSTANTS, st.sampled_from("abc"))), max_size=60)
 """Take the next entry out (None), or put one in: how long after the last that was taken, and by whom."""
@@ -82,10 +92,12 @@ def test_entries_come_out_as_from_a_sorted_list(moves: list[tuple[int, str] | No
             insort(model, (now_us + wait_us, origin, n))
             queue.push((now_us + wait_us, origin, n, owner, EVENT, Started(), ""))
             continue
-        assert queue.settle() == bool(model)
-        if model:
-            assert queue.near[0][:3] == model[0]
-            now_us = heappop(queue.near)[0]
+        head = queue.head()
+        assert (head is not None) == bool(model)
+        if head is not None:
+            assert head[:3] == model[0]
+            assert take(queue) is head
+            now_us = head[0]
             del model[0]
     assert not queue.settle()
 
@@ -101,7 +113,7 @@ def test_live_timers_come_out_and_cancelled_ones_of_later_slots_never_do(timers:
             owner.timers[n] = n
     out = []
     while queue.settle():
-        out.append(heappop(queue.near)[:3])
+        out.append(take(queue)[:3])
     kept = [(at_us, "a", n) for n, (at_us, live) in enumerate(timers) if live]
     events = [(at_us, "b", n) for n, (at_us, _) in enumerate(timers)]
     assert out == sorted(kept + events)
@@ -114,31 +126,52 @@ def test_a_slot_of_cancelled_timers_alone_is_passed_over() -> None:
     queue.push((3 * SLOT_US, "a", 1, owner, TIMER, "dead", ""))
     queue.push((9 * SLOT_US, "a", 2, owner, TIMER, "live", ""))
     assert queue.settle()
-    assert [entry[5] for entry in queue.near] == ["live"]
-    queue.near.clear()
+    assert [entry[5] for entry in queue.due] == ["live"]
+    queue.due.clear()
     queue.push((12 * SLOT_US, "a", 3, owner, TIMER, "dead", ""))
     assert not queue.settle()
 
 
 def test_a_timer_that_was_moved_leaves_its_old_place_behind() -> None:
-    """The same key under a newer count: only the newer entry is taken into the heap."""
+    """The same key under a newer count: only the newer entry is taken along."""
     queue, owner = Queue(), home()
     owner.timers = {"k": 2}
     queue.push((3 * SLOT_US + 5, "a", 1, owner, TIMER, "k", ""))
     queue.push((3 * SLOT_US + 9, "a", 2, owner, TIMER, "k", ""))
     assert queue.settle()
-    assert [entry[:3] for entry in queue.near] == [(3 * SLOT_US + 9, "a", 2)]
+    assert [entry[:3] for entry in queue.due] == [(3 * SLOT_US + 9, "a", 2)]
 
 
-def test_the_list_of_what_is_near_is_always_the_same_one() -> None:
-    """The world's loop holds on to it across slots."""
+def test_the_lists_of_what_is_next_are_always_the_same_ones() -> None:
+    """The world's loop holds on to them across slots."""
     queue, owner = Queue(), home()
-    near = queue.near
+    due, near = queue.due, queue.near
     for n, at_us in enumerate((5, 4 * SLOT_US)):
         queue.push((at_us, "a", n, owner, EVENT, Started(), ""))
         assert queue.settle()
-        assert queue.near is near
-        assert heappop(near)[0] == at_us
+        queue.push((at_us + 1, "a", n, owner, EVENT, Started(), ""))
+        assert (queue.due is due, queue.near is near) == (True, True)
+        assert [take(queue)[0] for _ in range(2)] == [at_us, at_us + 1]
+
+
+def test_a_timer_set_anew_again_and_again_leaves_nothing_behind() -> None:
+    """Thirty calls, each of which sets the time-out and the answer sets it farther: the home stands in few slots."""
+    calls = [10 * SLOT_US * call for call in range(30)]
+    script: dict[int, list[MachineEffect]] = {}
+    for call_us in calls:
+        script[call_us] = [SetTimer("wake", call_us + 10 * SLOT_US)]
+        script[call_us + 2] = [SetTimer("wake", call_us + 30 * SLOT_US)]
+    world, machine = World(Topology(Link(), Link()), Streams(0)), Timed(script)
+    place = world.add("apiserver", machine)
+    for n, at_us in enumerate(sorted(script)):
+        world.schedule(at_us, "", n, "apiserver", Started())
+    entries = place.world._queue._later
+    for at_us in sorted(script)[:-1]:
+        assert world.run(at_us, 1000)
+        waiting = [entry for slot in entries.values() for entry in slot if entry[4] == TIMER]
+        assert len(waiting) <= 1, "but for the first time-out, none of them was ever an entry"
+    assert world.run(10**12, 1000)
+    assert machine.fired == [(calls[-1] + 30 * SLOT_US, "wake")]
 
 
 # --- timers in a world ------------------------------------------------------------------------------------------------
