@@ -173,15 +173,16 @@ class ClientMachine:
                 out.append(Send(SERVER, Dial(), connection=connection.number))
                 out.append(SetTimer(_DIAL, connection.next_dial_us()))
         if deadline_us != _NEVER:
-            self._wake_us = wake_us = min(self._wake_us, deadline_us)
-            out.append(SetTimer(_WAKE, wake_us))
+            if deadline_us < self._wake_us:
+                self._wake_us = deadline_us
+            out.append(SetTimer(_WAKE, self._wake_us))
 
     def _arm(self, out: list[MachineEffect]) -> None:
         """Set the timer for whatever is due next."""
         connection = self._connection
         at_us = connection.next_check_us() if connection.open else _NEVER
-        for _, deadline_us in self._pending.values():
-            at_us = min(at_us, deadline_us)
+        if self._pending:
+            at_us = min(at_us, *[deadline_us for _, deadline_us in self._pending.values()])
         self._wake_us = at_us
         out.append(CancelTimer(_WAKE) if at_us == _NEVER else SetTimer(_WAKE, at_us))
 

@@ -19,6 +19,7 @@ from nodesim.errors import ActorCrash, FrameError
 from nodesim.machine import (
     CancelAllTimers,
     CancelTimer,
+    LoseUnsent,
     Machine,
     MachineEffect,
     MachineEvent,
@@ -27,7 +28,6 @@ from nodesim.machine import (
     SetTimer,
     Signal,
     TimerFired,
-    TimerKey,
     Told,
 )
 from nodesim.messages import ENCODERS, decode
@@ -230,7 +230,21 @@ class World:
                 led_here = cause if effect.caused else fresh
                 if led_here and effect.caused is None:
                     led_here = ""
-                self._set_timer(home, effect.key, effect.at_us, led_here, now_us)
+                home.count = count = home.count + 1
+                key, at_us = effect.key, effect.at_us
+                if at_us < now_us:
+                    assert self.late, f"{home.name} sets {key} into the past"
+                    at_us = now_us
+                timers = home.timers
+                if key in timers and home.moved is None:
+                    home.moved = key
+                timers[key] = count
+                if key != home.moved or led_here or at_us < self._queue.near_until_us:
+                    self._push((at_us, home.name, count, home, TIMER, key, led_here))
+                else:
+                    home.moved_us, home.moved_count = at_us, count
+                    if at_us >> SLOT_BITS < home.slot:
+                        self._queue.wait(home, at_us >> SLOT_BITS)
             elif type(effect) is CancelTimer:
                 home.timers.pop(effect.key, None)
             elif type(effect) is Record:
@@ -245,32 +259,20 @@ class World:
                 cause = fresh = record.id
                 if about:
                     told[about] = fresh
-            elif type(effect) is CancelAllTimers:
-                home.forget_timers(effect.spare)
-            elif type(effect) is Signal:
-                home.count = count = home.count + 1
-                # Behind everything of this instant, as what is sent over the shortest link.
-                self._push((now_us + 1, home.name, count, self.homes[effect.actor], EVENT, Told(effect.step), cause))
             else:
-                self._carrier.forget(home)
+                self._perform_rare(home, effect, cause, now_us)
 
-    def _set_timer(self, home: Home, key: TimerKey, at_us: int, cause: str, now_us: int) -> None:
-        """Set a timer, or set it anew."""
-        home.count = count = home.count + 1
-        if at_us < now_us:
-            assert self.late, f"{home.name} sets {key} into the past"
-            at_us = now_us
-        timers = home.timers
-        if key in timers and home.moved is None:
-            home.moved = key
-        timers[key] = count
-        if key == home.moved and not cause and at_us >= self._queue.near_until_us:
-            home.moved_us, home.moved_count = at_us, count
-            slot = at_us >> SLOT_BITS
-            if slot < home.slot:
-                self._queue.wait(home, slot)
+    def _perform_rare(self, home: Home, effect: MachineEffect, cause: str, now_us: int) -> None:
+        """Do what few turns order."""
+        if type(effect) is CancelAllTimers:
+            home.forget_timers(effect.spare)
+        elif type(effect) is Signal:
+            home.count = count = home.count + 1
+            # Behind everything of this instant, as what is sent over the shortest link.
+            self._push((now_us + 1, home.name, count, self.homes[effect.actor], EVENT, Told(effect.step), cause))
         else:
-            self._push((at_us, home.name, count, home, TIMER, key, cause))
+            assert type(effect) is LoseUnsent
+            self._carrier.forget(home)
 
     def _send(self, home: Home, effect: Send, cause: str, now_us: int) -> None:
         """Encode a message and put it on its way; what the plain case does is the path of every heartbeat."""
