@@ -80,7 +80,8 @@ class Frame:
 def _test_of(annotation: Any, item: str) -> str:
     """Source text of a test that is true when `item` is NOT of the annotated type."""
     if annotation in (str, int, bool, bytes):
-        return f"type({item}) is not {annotation.__name__}"
+        # Faster than `type()`, and as strict: msgpack makes nothing whose `__class__` says something else.
+        return f"{item}.__class__ is not {annotation.__name__}"
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (types.UnionType, typing.Union) and len(arguments) == 2 and arguments[1] is types.NoneType:
         return f"({item} is not None and {_test_of(arguments[0], item)})"
@@ -108,7 +109,7 @@ def _generate(cls: type, number: int) -> tuple[Encode, Decode]:
     parts = HEADER[2:] + tuple(f"a{place}" for place in range(len(names)))
     kinds_of = [str, str, int, int, int, str, *(hints[name] for name in names)]
     tests = [_test_of(kind, part) for kind, part in zip(kinds_of, parts)]
-    tests = ["type(version) is not int", f"version != {PROTOCOL_VERSION}", "type(kind) is not int", *tests]
+    tests = [_test_of(int, "version"), f"version != {PROTOCOL_VERSION}", _test_of(int, "kind"), *tests]
     made = [f"tuple(a{i})" if get_origin(hints[name]) is tuple else f"a{i}" for i, name in enumerate(names)]
     header = ", ".join(HEADER[2:])
     lines = [

@@ -148,18 +148,17 @@ class World:
         """
         due, near, settle, perform = self._queue.due, self._queue.near, self._queue.settle, self.perform
         event: MachineEvent
-        while near or due or settle():
-            is_near = near and not (due and due[-1] < near[0])
-            now_us, origin, n, home, kind, payload, cause = near[0] if is_near else due[-1]
-            if now_us > until_us:
-                return True
-            if turns_max <= 0:
-                return False
-            turns_max -= 1
-            if is_near:
-                heappop(near)
+        for _ in range(turns_max):
+            if near and not (due and due[-1] < near[0]):
+                entry = heappop(near)
+            elif due or settle():
+                entry = due.pop()
             else:
-                due.pop()
+                return True
+            now_us, origin, n, home, kind, payload, cause = entry
+            if now_us > until_us:
+                heappush(near, entry)
+                return True
             self.now_us = now_us
             if kind == FRAME:
                 try:
@@ -188,7 +187,8 @@ class World:
                 raise ActorCrash(home.name, now_us, event) from broken
             if effects:
                 perform(home, effects, cause, now_us)
-        return True
+        head_us = self.next_us()
+        return head_us is None or head_us > until_us
 
     async def run_in_tasks(self, until_us: int, turns_max: int) -> bool:
         """As `run`, but each turn is taken by its actor's own trio task."""
