@@ -284,7 +284,14 @@ class World:
         channel = home.channels.get(destination) or self._open_channel(home, destination)
         link = channel.link
         if link.plain and channel.connection == connection and not channel.backlogs:
-            self.post(home, channel, now_us + link.latency_us, frame)
+            at_us, receiver = now_us + link.latency_us, channel.receiver
+            if receiver is None or at_us < channel.last_us or at_us >= self._queue.near_until_us:
+                self.post(home, channel, at_us, frame)
+                return
+            # As `post` does it, without the call.
+            channel.last_us = at_us
+            home.count = count = home.count + 1
+            heappush(self._near, (at_us, home.name, count, receiver, FRAME, frame, ""))
         else:
             self._carrier.send(home, channel, connection, kind, frame, now_us)
 
@@ -303,8 +310,6 @@ class World:
         receiver = channel.receiver
         if receiver is None:
             self.outbox.append(Parcel(at_us, home.name, count, channel.destination, frame))
-        elif at_us < self._queue.near_until_us:
-            heappush(self._near, (at_us, home.name, count, receiver, FRAME, frame, ""))
         else:
             self._push((at_us, home.name, count, receiver, FRAME, frame, ""))
 
