@@ -8,7 +8,10 @@ does so.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+FROZEN: Final = bool(os.environ.get("NODESIM_FROZEN"))
+"""Are values frozen at run time?"""
 
 if TYPE_CHECKING:
     from attrs import frozen as value
@@ -18,6 +21,6 @@ else:
     import attrs
 
     # Without a slot for weak references an object is smaller and dies faster; nobody refers to these weakly.
-    value = partial(attrs.frozen if os.environ.get("NODESIM_FROZEN") else attrs.define, weakref_slot=False)
+    value = partial(attrs.frozen if FROZEN else attrs.define, weakref_slot=False)
 
-__all__ = ["value"]
+__all__ = ["FROZEN", "value"]
