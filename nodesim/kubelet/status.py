@@ -2,7 +2,7 @@
 
 On a tick every 10.0-10.4 s, if something changed or the last report is 5 minutes old; and, from 1.26, as soon as the
 node becomes ready.  Source: pkg/kubelet/kubelet_node_status.go `syncNodeStatus`, `updateNodeStatus`,
-`tryUpdateNodeStatus`; pkg/kubelet/kubelet.go `fastStatusUpdateOnce`, `fastNodeStatusUpdate`.
+`tryUpdateNodeStatus`, `fastNodeStatusUpdate`; pkg/kubelet/kubelet.go `fastStatusUpdateOnce`.
 
 How it works.  A sync is up to five tries without pause.  The first compares with the cached Node (before 1.31: with a
 GET), the others with a GET; each ends in nothing to do or in a PATCH, and a failed call begins the next try.  So a
@@ -170,11 +170,6 @@ class StatusKeeper:
     def changed(self, node: Document | None, now_us: int) -> list[StatusEffect]:
         """The watch shows another Node (None: it is gone)."""
         self.cached = node
-        return self._arm(now_us)
-
-    def truth_changed(self, now_us: int) -> list[StatusEffect]:
-        """`truth` is another: the next tick posts it."""
-        self._agrees = None
         return self._arm(now_us)
 
     def fired(self, now_us: int) -> list[StatusEffect]:
