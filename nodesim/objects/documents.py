@@ -75,17 +75,17 @@ def check_plain(value: object, depth: int = DOCUMENT_DEPTH_MAX) -> None:
     if depth <= 0:
         msg = f"nested deeper than {DOCUMENT_DEPTH_MAX}"
         raise FrameError(msg)
-    if kind is dict:
-        for key, item in value.items():  # type: ignore[attr-defined]  # mypy does not follow `kind`
+    if type(value) is dict:
+        for key, item in value.items():
             if type(key) is not str:
                 msg = f"key {key!r:.40} is not a string"
                 raise FrameError(msg)
             check_plain(item, depth - 1)
-    elif kind is list:
-        for item in value:  # type: ignore[attr-defined]  # mypy does not follow `kind`
+    elif type(value) is list:
+        for item in value:
             check_plain(item, depth - 1)
-    elif kind is float:
-        if not math.isfinite(value):  # type: ignore[arg-type]  # mypy does not follow `kind`
+    elif type(value) is float:
+        if not math.isfinite(value):
             msg = f"{value} is not JSON"
             raise FrameError(msg)
     else:

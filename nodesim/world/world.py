@@ -157,7 +157,7 @@ class World:
                 return True
             now_us, origin, n, home, kind, payload, cause = entry
             if now_us > until_us:
-                heappush(near, entry)
+                heappush(near, entry)  # It stays the next one.
                 return True
             self.now_us = now_us
             if kind == FRAME:
@@ -236,6 +236,7 @@ class World:
                     assert self.late, f"{home.name} sets {key} into the past"
                     at_us = now_us
                 timers = home.timers
+                # Set anew before it fired: from now on it stands in its home, as `queue` tells.
                 if key in timers and home.moved is None:
                     home.moved = key
                 timers[key] = count
