@@ -10,6 +10,17 @@ from tests.controllers.nodelifecycle.cluster import Cluster, node, pod
 from tests.controllers.nodelifecycle.renewing import TRIP, fall_silent
 
 
+def unmarked(*, until_us: int) -> Cluster:
+    """A cluster at 52 s, whose n1 was silent from the start; its pod p1 is to be marked, but no write works."""
+    cluster = Cluster()
+    fall_silent(cluster, ["n1", "n2"], but=["n2"], until_us=until_us)
+    cluster.put("pods", pod("p1", "n1"))
+    cluster.start()
+    cluster.fail = lambda request: 500 if type(request) is Update and request.resource == "pods" else None
+    cluster.run(52 * SECOND)
+    return cluster
+
+
 def test_1_6_4_marking_is_tried_again_in_each_pass_until_it_works() -> None:
     """A pod whose PUT fails is PUT again every pass; NotFound is no failure and gets no event."""
     cluster = Cluster()
@@ -33,12 +44,7 @@ def test_1_6_4_marking_is_tried_again_in_each_pass_until_it_works() -> None:
 
 def test_1_6_4_a_ready_node_and_a_deleted_one_clear_the_memory() -> None:
     """Back to Ready: pods are not marked by a later pass that finds the node False."""
-    cluster = Cluster()
-    fall_silent(cluster, ["n1", "n2"], but=["n2"], until_us=200 * SECOND)
-    cluster.put("pods", pod("p1", "n1"))
-    cluster.start()
-    cluster.fail = lambda request: 500 if type(request) is Update and request.resource == "pods" else None
-    cluster.run(52 * SECOND)
+    cluster = unmarked(until_us=200 * SECOND)
     cluster.heartbeat("n1", lease_only=False)
     cluster.run(57 * SECOND)
     cluster.post("n1", "False", 57 * SECOND)
@@ -95,12 +101,7 @@ def test_1_6_5_a_bound_pod_that_cannot_be_marked_is_tried_with_growing_pauses() 
 
 def test_a_node_that_lost_its_ready_condition_is_no_longer_to_be_marked() -> None:
     """1.2.10: without Ready there is neither taint work nor a memory of pods to mark."""
-    cluster = Cluster()
-    fall_silent(cluster, ["n1", "n2"], but=["n2"], until_us=100 * SECOND)
-    cluster.put("pods", pod("p1", "n1"))
-    cluster.start()
-    cluster.fail = lambda request: 500 if type(request) is Update and request.resource == "pods" else None
-    cluster.run(52 * SECOND)
+    cluster = unmarked(until_us=100 * SECOND)
     cluster.heartbeat("n1")
     cluster.put("nodes", node("n1", None))
     cluster.run(58 * SECOND)
