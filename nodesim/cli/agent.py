@@ -10,7 +10,7 @@ import click
 import trio
 
 from nodesim.cli.ending import terminate_like_interrupt
-from nodesim.cli.fleet import between_processes
+from nodesim.cli.fleet import transport_option
 from nodesim.errors import ExitCode, single_error
 from nodesim.scenario.agent import Agent
 from nodesim.scenario.gathering import open_transport
@@ -22,14 +22,7 @@ from nodesim.world import spare_the_collector
 @click.option("--name", required=True, help="This agent's name; with keys, that of its key.")
 @click.option("--nodes", "claims", multiple=True, metavar="PATTERN", help="Nodes it wants: 'worker-[0-499]'.")
 @click.option("--keys", type=click.Path(path_type=Path, file_okay=False), help="Folder with this agent's keys.")
-@click.option(
-    "--transport",
-    default="zeromq",
-    show_default=True,
-    metavar="NAME",
-    callback=between_processes,
-    help="How to reach the hub.",
-)
+@transport_option("How to reach the hub.")
 @click.option("--once", is_flag=True, help="End after one run instead of waiting for the next hub.")
 @click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
 @click.option("--while-stdin", is_flag=True, hidden=True, help="End when stdin does.")
@@ -43,7 +36,7 @@ def agent(
     quiet: bool,
     while_stdin: bool,
 ) -> int:
-    r"""Be the home of some of a scenario's nodes.
+    """Be the home of some of a scenario's nodes.
 
     Joins the hub, gets the scenario and its nodes from it, and serves until it is stopped; a hub that is not there yet,
     or not any more, is waited for.

@@ -19,7 +19,7 @@ from nodesim.trace.sentences import instant, told
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
 def diff(first: Path, second: Path) -> int:
-    r"""Compare the traces FIRST and SECOND (files that `nodesim run --trace` wrote).
+    """Compare the traces FIRST and SECOND (files that `nodesim run --trace` wrote).
 
     Shows the first difference with what stands around it, then which kinds of records there are more or fewer of.
     Ends with 0 if the traces are the same, 1 if they differ, 2 if a file is no trace.

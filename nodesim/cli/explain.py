@@ -20,7 +20,7 @@ NAMES_MAX = 20
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("name", metavar="OBJECT")
 def explain_command(file: Path, name: str) -> int:
-    r"""Tell what happened to OBJECT in a trace FILE, and why.
+    """Tell what happened to OBJECT in a trace FILE, and why.
 
     OBJECT is a name as in `Pod/default/web-0`, `pod/web-0` or `web-0`.  Under each thing that happened stands what led
     to it, back to its root; `(inferred)` where no record names the cause but the records' meaning does.

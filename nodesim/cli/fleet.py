@@ -5,22 +5,36 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import click
 
 from nodesim.scenario.gathering import Spread, open_transport
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 AGENTS_MAX: Final = 64
 ENDING_S: Final = 5
 """An agent that has not ended by then is killed."""
 
 
-def between_processes(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
-    """A transport's name, as an option; the one that couples places of one process reaches no agent."""
+def transport_option(text: str, default: str | None = "zeromq") -> Callable[[Command], Command]:
+    """The option `--transport`, with its help."""
+    return click.option(
+        "--transport",
+        default=default,
+        show_default=default is not None,
+        metavar="NAME",
+        callback=_between_processes,
+        help=text,
+    )
+
+
+def _between_processes(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
+    """Refuse the transport that couples places of one process: it reaches no agent."""
     if name == "memory":
         msg = "'memory' ends where its process does, and agents are processes of their own; say zeromq"
         raise click.BadParameter(msg, context, option)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import click
 
 from nodesim.cli.ending import terminate_like_interrupt
-from nodesim.cli.fleet import between_processes
+from nodesim.cli.fleet import transport_option
 from nodesim.cli.playing import Wishes, check_realtime, given_again, load_all, play_one, run_options, spare_inputs
 from nodesim.scenario.gathering import Spread
 from nodesim.world import spare_the_collector
@@ -21,18 +21,11 @@ from nodesim.world import spare_the_collector
 @run_options
 @click.option("--agents", type=click.IntRange(1, 1_000), default=1, show_default=True, help="Wait for so many.")
 @click.option("--keys", type=click.Path(path_type=Path, file_okay=False), help="Folder with the hub's keys.")
-@click.option(
-    "--transport",
-    default="zeromq",
-    show_default=True,
-    metavar="NAME",
-    callback=between_processes,
-    help="How agents reach the hub.",
-)
+@transport_option("How agents reach the hub.")
 def hub(
     file: Path, listen: str, virtual: bool, agents: int, keys: Path | None, transport: str, **options: object
 ) -> int:
-    r"""Play SCENARIO with its nodes in agents.
+    """Play SCENARIO with its nodes in agents.
 
     The control plane lives here; each agent (see 'nodesim agent') is the home of some nodes.  Waits until as many
     agents have joined as --agents says and every node has a place.

@@ -10,7 +10,7 @@ import attrs
 import click
 
 from nodesim.cli.files import scenario_files
-from nodesim.cli.fleet import AGENTS_MAX, between_processes, fleet
+from nodesim.cli.fleet import AGENTS_MAX, fleet, transport_option
 from nodesim.cli.playing import Wishes, check_realtime, given_again, load_all, play_one, run_options, spare_inputs
 from nodesim.errors import WORST_FIRST, ExitCode
 from nodesim.world import spare_the_collector
@@ -21,15 +21,10 @@ from nodesim.world import spare_the_collector
 @run_options
 @click.option("--seeds", type=click.IntRange(1, 1_000_000), default=1, help="Run this many seeds, from --seed on.")
 @click.option("--check-determinism", "check", is_flag=True, help="Run twice in fresh processes, compare the traces.")
-@click.option(
-    "--transport",
-    metavar="NAME",
-    callback=between_processes,
-    help="Put the nodes into agents, processes reached by this: zeromq.",
-)
+@transport_option("Put the nodes into agents, processes reached by this: zeromq.", default=None)
 @click.option("--agents", type=click.IntRange(1, AGENTS_MAX), help="With --transport: how many (2).")
 def run(files: tuple[Path, ...], transport: str | None, agents: int | None, **options: object) -> int:
-    r"""Run scenario FILES (or folders of them), or `demo`, which comes with nodesim.
+    """Run scenario FILES (or folders of them), or `demo`, which comes with nodesim.
 
     Prints what happened, when and why, the ledger (how long belief and truth differed) and the verdict on each
     expectation.  Every fault of a file is named before anything runs.

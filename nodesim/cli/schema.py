@@ -12,7 +12,7 @@ from nodesim.scenario.schema import scenario_schema
 
 @click.command()
 def schema() -> int:
-    r"""Print the JSON Schema of scenario files, for editors and other tools.
+    """Print the JSON Schema of scenario files, for editors and other tools.
 
     It sees the form of a file; whether names and times fit together only `nodesim validate` can tell.
 

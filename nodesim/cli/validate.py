@@ -19,6 +19,10 @@ def validate(files: tuple[Path, ...]) -> int:
     """Check scenario FILES (or folders of them) without running anything.
 
     Names every fault at once, each with file, line and column and a hint.
+
+    \b
+    nodesim validate scenarios/partition-evicts.yaml
+    nodesim validate scenarios
     """
     code = ExitCode.HELD
     for path in scenario_files(files):

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from click.testing import CliRunner
 
+from nodesim.cli.command import cli
 from nodesim.errors import ExitCode
 from nodesim.trace.reader import read_trace
 
@@ -179,6 +181,16 @@ def test_help_and_version_end_with_0() -> None:
         done = nodesim(*arguments)
         assert done.returncode == 0
         assert "nodesim" in done.stdout
+
+
+@pytest.mark.parametrize("part", sorted(cli.commands))
+def test_help_shows_examples_each_on_a_line_of_its_own(part: str) -> None:
+    """As they would be typed: a line is an option, prose, or an example, and no formatter's mark is left over."""
+    shown = CliRunner().invoke(cli, [part, "--help"], prog_name="nodesim").output
+    examples = [line for line in shown.splitlines() if line.startswith("  nodesim ")]
+    assert "\\b" not in shown
+    assert examples
+    assert all(line.count("nodesim ") == 1 for line in examples)
 
 
 def test_the_trace_file_has_the_digest_that_the_run_prints(tmp_path: Path) -> None:
